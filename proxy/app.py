@@ -1,0 +1,306 @@
+"""Puts the house together: the only file that knows which database, which HTTP client, which clock.
+
+`serve` runs until it is told to stop; `demo` is `serve` with a tenant, a key, credit and the sandbox ready to use.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+from msgspec import Struct, structs
+
+from proxy.call import serve as serve_call
+from proxy.demo import welcome
+from proxy.doors import Doors, Running
+from proxy.errors import BadConfig, FaregateError
+from proxy.ids import ulid
+from proxy.jobs.checkpoints import keep_checkpoints
+from proxy.jobs.recovery import recover
+from proxy.ledger.call import Outcome
+from proxy.loading.providers import Provider, load_providers
+from proxy.loading.rates import load_rates
+from proxy.loading.settings import ProviderSettings, Settings
+from proxy.loading.shipped import shipped
+from proxy.loading.values import SANDBOX, Address, Database, Upstream
+from proxy.loading.yaml import read_yaml
+from proxy.logs import start_logging
+from proxy.metrics import Metrics
+from proxy.providers.integration import Policy
+from proxy.providers.route import House
+from proxy.sandbox.server import Sandbox
+from proxy.sandbox.shapes import shapes_from
+from proxy.steps.invoke import Refusing
+from proxy.steps.meter import HeldBytes
+from proxy.store.journal import Journal
+from proxy.store.sqlite.store import SqliteStore
+from proxy.tasks import Tasks
+from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
+from proxy.upstream.client import HttpUpstream, Patience
+from proxy.web.edge import EdgeLimits, edge_server
+from proxy.web.operator.app import operator_app
+from proxy.web.operator.doors import OperatorDoors
+from proxy.web.ops import Readiness
+
+PORTS_TRIED = 50
+TASKS_GRACE_S = 5.0
+SANDBOX_KEY = "sandbox-key"
+SANDBOXED = ProviderSettings(upstream=Upstream(SANDBOX))
+
+_log = logging.getLogger("faregate")
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Return wall time in microseconds since the epoch."""
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        return time.monotonic()
+
+
+class SystemIds:
+    """Ids from the machine's clock and randomness."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock = clock
+
+    def new(self, prefix: str) -> str:
+        """Return a fresh id."""
+        return f"{prefix}_{ulid(self._clock.now() // 1000, secrets.randbits(80))}"
+
+
+class Opened(Struct, frozen=True):
+    """A house that is open."""
+
+    doors: Doors
+    store: SqliteStore
+    journal: Journal
+    providers: Mapping[str, Provider]
+    clock: SystemClock
+    ids: SystemIds
+    readiness: Readiness
+    admin_token: str
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status: 1 if the house could not be opened."""
+    return _run(settings, greet=False)
+
+
+def demo(settings: Settings) -> int:
+    """Serve with everything ready to try: a tenant, a key, credit, and the sandbox wherever no real key is set."""
+    known = (path.stem for path in sorted((shipped("config") / "sandbox").glob("*.yaml")))
+    return _run(demo_settings(settings, known), greet=True)
+
+
+def _run(settings: Settings, *, greet: bool) -> int:
+    start_logging(settings.log.level, json_lines=settings.log.format == "json")
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    try:
+        return uvloop.run(_main(settings, greet=greet))
+    except FaregateError as error:
+        sys.stderr.write(f"faregate: {error}\n")
+        return 1
+
+
+async def _main(settings: Settings, *, greet: bool) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_house(settings) as house, contextlib.AsyncExitStack() as listeners:
+        operator = web.AppRunner(operator_app(operator_doors(house)), access_log=None)
+        at = settings.operator_listen
+        operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
+        await recover_all(house)
+        edge = web.ServerRunner(edge_server(partial(serve_call, doors=house.doors), edge_limits(settings)))
+        edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet)
+        house.readiness.ready()
+        _log.info(
+            "serving %s on %s; operator API and metrics on %s",
+            ", ".join(house.doors.house.integrations) or "nothing",
+            edge_at,
+            operator_at,
+        )
+        if greet:
+            sys.stdout.write(await welcome(house.store, house.clock, house.ids, make_secret, house.providers, edge_at))
+            sys.stdout.flush()
+        await stop.wait()
+        await drain(house, settings.limits.shutdown_grace_s)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[Opened]:
+    """Open everything in order, and close it in the reverse one. Raises BadConfig."""
+    clock = SystemClock()
+    ids = SystemIds(clock)
+    card = load_rates(shipped("rates"), settings.rates_dir)
+    providers = load_providers(shipped("config") / "providers", settings.providers_dir)
+    metrics = Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        integrations = {}
+        for name, chosen in settings.providers.items():
+            if chosen.enabled:
+                origin = await origin_of(stack, providers[name], chosen)
+                policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
+                integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
+        store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit)
+        await store.open(card)
+        stack.push_async_callback(store.close)
+        limits = settings.limits
+        patience = Patience(limits.connect_timeout_s, limits.answer_timeout_s, limits.stall_timeout_s)
+        upstream = await stack.enter_async_context(HttpUpstream(integrations, patience))
+        journal = Journal(settings.database.path)
+        tasks = Tasks()
+        stack.push_async_callback(tasks.drain, TASKS_GRACE_S)
+        doors = Doors(
+            house=House(settings.base_domain, integrations),
+            directory=store,
+            ledger=store,
+            journal=journal,
+            upstream=upstream,
+            clock=clock,
+            ids=ids,
+            tasks=tasks,
+            running=Running(tasks),
+            metrics=metrics,
+            refusing=Refusing(set()),
+            shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max),
+            call_age_s_max=limits.call_age_s_max,
+            top_up_url=f"{settings.public_url}/billing",
+        )
+        metrics.watch(lambda: (call.held for call in doors.running))
+        keeper = asyncio.get_running_loop().create_task(keep_checkpoints(doors))
+        stack.callback(keeper.cancel)
+        yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
+
+
+async def origin_of(stack: contextlib.AsyncExitStack, provider: Provider, chosen: ProviderSettings) -> str:
+    """Return where calls of an integration go: its own host, the operator's, or a sandbox started for it."""
+    if chosen.sandboxed:
+        path = shipped("config") / "sandbox" / f"{provider.name}.yaml"
+        sandbox = Sandbox(shapes_from(read_yaml(path), provider.name))
+        origin = await sandbox.start()
+        stack.push_async_callback(sandbox.stop)
+        return origin
+    if chosen.upstream:
+        return str(chosen.upstream)
+    if len(provider.hosts) != 1:
+        raise BadConfig(
+            f"providers.{provider.name}.upstream is not set: the provider has no single public host; set it to yours"
+        )
+    return provider.hosts[0]
+
+
+async def recover_all(house: Opened) -> None:
+    """End what an earlier start left behind, before anything new is let in."""
+    found = await recover(house.doors.ledger, house.journal, house.clock, house.ids)
+    if found.journalled or found.by_checkpoint or found.unseen:
+        _log.warning(
+            "ended calls of an earlier start: %d from the journal, %d by checkpoint, %d of which nothing was seen",
+            found.journalled,
+            found.by_checkpoint,
+            found.unseen,
+        )
+
+
+async def drain(house: Opened, grace_s: float) -> None:
+    """Take no new calls, let running ones end, and after the grace stop those that are left; all are settled."""
+    house.readiness.draining()
+    running = house.doors.running
+    running.draining = True
+    _log.info("stopping: %d calls are running", len(running))
+    deadline = house.clock.monotonic() + grace_s
+    while len(running) and house.clock.monotonic() < deadline:
+        await running.one_less(deadline - house.clock.monotonic())
+    for call in running:
+        running.interrupt(call, Outcome.STOPPED)
+    await house.doors.tasks.drain(TASKS_GRACE_S)
+
+
+async def listen(
+    stack: contextlib.AsyncExitStack, runner: web.BaseRunner, at: Address, variable: str, *, next_free: bool
+) -> str:
+    """Listen, and return the URL. A taken port is BadConfig naming it, or the next free one is taken."""
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    for port in range(at.port, at.port + (PORTS_TRIED if next_free and at.port else 1)):
+        site = web.TCPSite(runner, at.host, port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise BadConfig(f"cannot listen on {at.host}:{port} ({error.strerror}); set {variable}") from None
+            continue
+        bound = runner.addresses[-1][1]
+        if port != at.port:
+            _log.warning("port %d is taken, so %d is used", at.port, bound)
+        return f"http://{at.host}:{bound}"
+    raise BadConfig(f"port {at.port} of {at.host} is taken; stop what uses it, or set {variable}=HOST:PORT")
+
+
+def operator_doors(house: Opened) -> OperatorDoors:
+    """Return what the operator API may reach."""
+    card = house.store.rate_card()
+    units = {rate.unit for models in card.integrations.values() for model in models for rate in model.rates}
+    return OperatorDoors(
+        store=house.store,
+        clock=house.clock,
+        ids=house.ids,
+        make_secret=make_secret,
+        admin_token=house.admin_token,
+        readiness=house.readiness,
+        registry=house.doors.metrics.registry,
+        integrations=frozenset(house.providers),
+        units=frozenset(units | set(card.fallbacks)),
+    )
+
+
+def edge_limits(settings: Settings) -> EdgeLimits:
+    """Return the edge's part of the limits."""
+    limits = settings.limits
+    return EdgeLimits(limits.body_bytes_max, limits.body_timeout_s, limits.caller_stall_s, limits.header_bytes_max)
+
+
+def make_secret() -> str:
+    """Return a fresh key as its owner is shown it."""
+    return SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def admin_token(settings: Settings) -> str:
+    """Return the operator's token: the one that is set, else one made once and kept beside the database."""
+    if settings.admin_token:
+        return str(settings.admin_token)
+    path = settings.database.token_file
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(32)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token + "\n")
+        return token
+
+
+def demo_settings(settings: Settings, known: Iterable[str]) -> Settings:
+    """Return settings with the sandbox wherever no real key is set, and a database of the demo's own."""
+    providers = {
+        name: chosen if (chosen := settings.providers.get(name)) and chosen.enabled else SANDBOXED for name in known
+    }
+    database = settings.database if settings.file else Database(Path("var/demo.db"))
+    return structs.replace(settings, providers=providers, database=database)

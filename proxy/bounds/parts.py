@@ -1,0 +1,23 @@
+"""Parts of a body: whether one has the values that a rule in data wants."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from proxy.bounds.paths import first
+
+T = TypeVar("T")
+
+
+def matches(part: Any, where: Mapping[str, str | None]) -> bool:
+    """Tell whether a part has each value wanted (globs); None wants any value but null."""
+    for path, wanted in where.items():
+        value = first(part, path)
+        if value is None or (wanted is not None and not (isinstance(value, str) and fnmatchcase(value, wanted))):
+            return False
+    return True
+
+
+def by_model(table: Mapping[str, T], model: str) -> T | None:
+    """Return the value of the first glob that a model's name matches."""
+    return next((value for glob, value in table.items() if fnmatchcase(model, glob)), None)

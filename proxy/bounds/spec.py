@@ -1,0 +1,207 @@
+"""What a `bounds:` entry of a provider file says: where a request states what it may cost, and how much.
+
+All paths are those of `paths.py`, from the body's root unless said otherwise. Every struct refuses unknown
+keys.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+from msgspec import Struct
+
+from proxy.bounds.paths import compiled
+from proxy.pricing.card import is_glob
+
+
+class InputUnit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit that text can be billed in: always, or only if the body has all of `keys` somewhere."""
+
+    unit: str
+    keys: tuple[str, ...] = ()
+
+
+class OutputUnit(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit that output can be billed in: always, or only if the value at `path` is or holds `holds`.
+
+    `absent` tells whether it also can when there is nothing at `path`.
+    """
+
+    unit: str
+    path: str | None = None
+    holds: str = ""
+    absent: bool = False
+
+
+class Output(Struct, frozen=True, forbid_unknown_fields=True):
+    """The output side. `maximum` lists the parameters that limit one generation; the first is spliced in.
+
+    `zero` tells that a maximum of 0 is meaningful. `times` lists the parameters that ask for several
+    generations (the largest counts), `prompts` is a list of which each element is generated for. `flat` is
+    what one generation costs besides tokens, where the model has a rate for it. `assumed` maps globs of
+    model names to the maximum of models for which the rates state none (first match; without one, the
+    window).
+    """
+
+    units: tuple[OutputUnit, ...]
+    maximum: tuple[str, ...] = ()
+    zero: bool = False
+    times: tuple[str, ...] = ()
+    prompts: str | None = None
+    flat: Mapping[str, int] = {}
+    assumed: Mapping[str, int] = {}
+
+
+class Counted(Struct, frozen=True, forbid_unknown_fields=True):
+    """A list, which must be one if it is there (`text`: or a string).
+
+    Each element adds `each` tokens, and a list that is not empty adds `any`.
+    """
+
+    at: str
+    each: int = 0
+    any: int = 0
+    text: bool = False
+
+
+class Kind(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one kind of medium is counted, chosen by a glob of its MIME type or of the name that stands for it.
+
+    `item`: `tokens` each. `byte`: one token a decoded byte. `page`: the larger of that and `tokens` for
+    each `bytes_per` bytes, up to `most` pages. `second`: `tokens` for each `bytes_per` bytes (the fewest
+    that a second can take). `window`: cannot be known. `models` maps globs of model names to another
+    `tokens` (first match). `unit` is the modality's own unit; text's dearest counts where that is dearer.
+    """
+
+    by: Literal["item", "byte", "page", "second", "window"]
+    mime: str = "*"
+    tokens: int = 1
+    bytes_per: int = 1
+    most: int | None = None
+    unit: str | None = None
+    models: Mapping[str, int] = {}
+
+
+class Media(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A place where media stand in the body, and how they are recognised there.
+
+    `at` leads to the parts; `where` maps paths in a part to the value wanted (null: anything). `data` are
+    paths to base64, a data URL or a URL; `id` to the id of an uploaded file; `mime` to the type (a data URL
+    has its own). With `id_from` an id is the rest of the value from there on, and a value without it is a
+    URL.
+    """
+
+    at: str
+    kinds: tuple[Kind, ...]
+    where: Mapping[str, str | None] = {}
+    data: tuple[str, ...] = ()
+    id: tuple[str, ...] = ()
+    id_from: str | None = None
+    mime: str | None = None
+
+    @cached_property
+    def marks(self) -> tuple[bytes, ...]:
+        """JSON strings of which at least one is in every body with such a part."""
+        return marks(self.where, (*self.data, *self.id))
+
+
+class Tool(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A tool that runs at the provider within one request: each use makes it read its input again, and more.
+
+    `at` leads to the tools, `where` maps paths in one to globs of the value wanted (null: anything),
+    `models` limits the rule to these models (globs). `uses` is the path (in the tool) of the most uses,
+    `uses_default` where it is not stated. A use adds `tokens` of input (`tokens_at`: the path in the tool
+    that limits it) and `passes` further readings of all that is there by then. `per_use` and `per_call` are
+    fees; one of them must have a rate. `output` is output of a use beyond the request's maximum.
+
+    With `model` (a path in the tool) each use is also a call of that model, reading all there is by the
+    last pass and writing up to `maximum` (a path in the tool; without it the model's own); without `passes`
+    it is all of this call over again, passes included (a fallback). `implied` are the models that run where
+    the tool names none.
+    """
+
+    at: str
+    where: Mapping[str, str | None] = {}
+    models: tuple[str, ...] = ()
+    uses: str | None = None
+    uses_default: int = 1
+    tokens: int = 0
+    tokens_at: str | None = None
+    passes: int = 1
+    per_use: Mapping[str, int] = {}
+    per_call: Mapping[str, int] = {}
+    output: int = 0
+    model: str | None = None
+    maximum: str | None = None
+    implied: tuple[str, ...] = ()
+
+    @cached_property
+    def marks(self) -> tuple[bytes, ...]:
+        """JSON strings of which at least one is in every body with such a tool; empty for the body itself."""
+        return marks({}, (self.at,) if self.at else ())
+
+
+class Qualifier(Struct, frozen=True, forbid_unknown_fields=True):
+    """A parameter that can change the price: its values (lower case) to the rates' tiers that can then apply.
+
+    `standard` names the rates without a tier, `*` every tier of the model; a value that is not listed is `*`.
+    For a region the same holds of the rates' regions.
+    """
+
+    path: str
+    names: Mapping[str, tuple[str, ...]] = {}
+    absent: tuple[str, ...] = ("standard",)
+
+
+class Reference(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Where a request names an object: its kind, the path to parts that name it, the path of the id in one.
+
+    With `tokens` what the object holds is read as input: what is known of it, else the window.
+    """
+
+    kind: str
+    at: str
+    id: str = ""
+    where: Mapping[str, str | None] = {}
+    tokens: bool = False
+
+    @cached_property
+    def marks(self) -> tuple[bytes, ...]:
+        """JSON strings of which at least one is in every body with such a reference."""
+        return marks(self.where, (f"{self.at}.{self.id}" if self.id else self.at,))
+
+
+class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """How to bound the calls of one endpoint: `input` lists the units of text, `output` lacks for embeddings.
+
+    `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
+    `calls` is the path of the most uses of all tools together. `window` stands for what is unknown where the
+    rates state no window.
+    """
+
+    input: tuple[InputUnit, ...]
+    output: Output | None = None
+    overhead: int = 0
+    lists: tuple[Counted, ...] = ()
+    strings: tuple[str, ...] = ("model",)
+    inputs: str | None = None
+    media: tuple[Media, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    calls: str | None = None
+    passes: int | None = None
+    tiers: tuple[Qualifier, ...] = ()
+    regions: tuple[Qualifier, ...] = ()
+    references: tuple[Reference, ...] = ()
+    window: int = 2_000_000
+
+
+def marks(where: Mapping[str, str | None], paths: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return the JSON strings that betray a part: a value that it must have, else its paths' last keys."""
+    wanted = [value for value in where.values() if value is not None and not is_glob(value)]
+    if wanted:
+        return (f'"{wanted[0]}"'.encode(),)
+    return tuple(f'"{key}"'.encode() for path in paths for key in _last_keys(path))
+
+
+def _last_keys(path: str) -> tuple[str, ...]:
+    return next(step for step in reversed(compiled(path)) if step != ("*",))

@@ -1,0 +1,236 @@
+"""The worst case of one call: the input side at its dearest, and what each token of output can cost."""
+
+from fractions import Fraction
+from typing import Any, NoReturn
+
+from msgspec import Struct
+
+from proxy.bounds.dearest import ANY, ANYWHERE, STANDARD, Dearest, Market, Scope, market
+from proxy.bounds.fields import words
+from proxy.bounds.media import Known
+from proxy.bounds.output import Allowance, allowance, model_limit, units
+from proxy.bounds.search import Search
+from proxy.bounds.size import Size, any_units, measure
+from proxy.bounds.spec import BoundSpec, Qualifier
+from proxy.bounds.tools import Use, readings, tools
+from proxy.errors import Refusal, refuse
+from proxy.pricing.card import Conditions, ModelRates
+from proxy.pricing.formula import Prices, Used
+
+UNLIMITED = 10**12
+"""Stands for the window of a model that has none in the rates: more tokens than any body holds."""
+
+
+class Reread(Struct, frozen=True):
+    """Output that later passes of the same call read as input: `times` tokens of `unit` for each token."""
+
+    unit: str
+    conditions: Conditions
+    times: int
+
+
+class Worst(Struct, frozen=True):
+    """The most that a call can use. `base` is the input side and the fees, ready for `price_up`.
+
+    `output_unit` is the dearest unit of output, None if there are no output tokens; `conditions` are its
+    own. `stated` is the output tokens per generation that the request allows (never above `limit`), None if
+    it states none; `limit` the model's maximum. `parameter` is where a maximum can be spliced in, None if
+    there is no such place or the request has stated one.
+    """
+
+    base: tuple[Used, ...]
+    output_unit: str | None
+    stated: int | None
+    limit: int
+    generations: int
+    conditions: Conditions
+    model: str
+    rates: ModelRates
+    parameter: tuple[str, ...] | None = None
+    reread: Reread | None = None
+
+
+class _Call(Struct, frozen=True):
+    """What every part of the bound needs: the call's data, its sizes, and the units of its text."""
+
+    spec: BoundSpec
+    prices: Prices
+    date: str
+    scope: Scope
+    size: Size
+    uses: list[Use]
+    allowed: Allowance
+    text_units: tuple[str, ...]
+
+    @property
+    def written(self) -> int:
+        """The most output tokens of all generations."""
+        allowed = self.allowed
+        return (allowed.limit if allowed.stated is None else allowed.stated) * allowed.generations
+
+    def read(self, rates: ModelRates) -> tuple[int, int]:
+        """Return (input tokens over all passes, further passes) at a model with these rates."""
+        window = rates.window
+        start = self.size.tokens(self.spec.window if window is None else window)
+        cap = UNLIMITED if window is None else window * self.size.windows
+        return readings(start, self.uses, cap, self.spec.passes)
+
+
+def worst(
+    body: Any,
+    raw: bytes,
+    spec: BoundSpec,
+    model: ModelRates,
+    prices: Prices,
+    model_name: str,
+    known: Known,
+    *,
+    date: str,
+) -> Worst:
+    """Bound a call. `raw` is the JSON text of `body`, `known` what named objects hold, `date` the UTC date.
+
+    Raises Refused: `malformed_request` for a field that makes no sense, `unpriced_model` where a unit that
+    the call will use has no rate.
+    """
+    for path in spec.strings:
+        words(body, path)
+    search = Search(raw)
+    call = _Call(
+        spec,
+        prices,
+        date,
+        Scope(_names(body, spec.tiers), _names(body, spec.regions)),
+        measure(body, raw, search, spec, model_name, known),
+        tools(body, search, spec, model_name),
+        allowance(body, spec, model, model_name),
+        tuple(unit.unit for unit in spec.input if not unit.keys or search.keys(unit.keys)),
+    )
+    total, passes = call.read(model)
+    here = market(prices, model, call.scope, total + passes * call.written, date)
+    text = here.dearest(call.text_units)
+    base = _input(call, model_name, here, text, total, passes)
+    output, flat = _output(body, call, model_name, here)
+    if text is None and not flat:
+        _unpriced(model_name, " or ".join(call.text_units))
+    base += flat
+    for use in call.uses:
+        base += _fees(use, model_name, here, output)
+        for name in use.models:
+            base += _elsewhere(call, use, name, total)
+    again = Reread(text.unit, text.conditions, passes) if text is not None and passes and output else None
+    allowed = call.allowed
+    return Worst(
+        tuple(base),
+        None if output is None else output.unit,
+        allowed.stated,
+        allowed.limit,
+        allowed.generations,
+        here.conditions[-1] if output is None else output.conditions,
+        model_name,
+        model,
+        allowed.parameter,
+        again,
+    )
+
+
+def _input(call: _Call, name: str, here: Market, text: Dearest | None, total: int, passes: int) -> list[Used]:
+    """Share the tokens of all passes out over units, the dearest first: a full window is full of those."""
+    found: list[Used] = []
+    if call.size.media or call.size.unknown:
+        sized = dict(call.size.media)
+        if call.size.unknown:
+            sized[any_units(call.spec)] = total
+        priced = [(one, tokens) for own, tokens in sized.items() if (one := here.dearest(own + call.text_units))]
+        for one, tokens in sorted(priced, key=lambda pair: Fraction(*pair[0].price), reverse=True):
+            part = min(total, tokens * (passes + 1))
+            total -= part
+            found.append(_used(name, here.rates, one, part))
+    if text is not None and total:
+        found.append(_used(name, here.rates, text, total))
+    return found
+
+
+def _output(body: Any, call: _Call, name: str, here: Market) -> tuple[Dearest | None, list[Used]]:
+    """Return the dearest unit of output, and what generations cost besides tokens."""
+    output = call.spec.output
+    if output is None:
+        return None, []
+    flat = [
+        _used(name, here.rates, one, count * call.allowed.generations)
+        for unit, count in output.flat.items()
+        if (one := here.dearest((unit,))) is not None
+    ]
+    found = here.dearest(units(body, output)) or here.dearest(unit.unit for unit in output.units)
+    if found is None and not flat:
+        _unpriced(name, " or ".join(unit.unit for unit in output.units))
+    return found, flat
+
+
+def _fees(use: Use, name: str, here: Market, output: Dearest | None) -> list[Used]:
+    """Return what a tool's uses cost besides reading: fees, and output beyond the request's maximum."""
+    rule = use.tool
+    fees = {unit: count * use.uses for unit, count in rule.per_use.items()}
+    for unit, count in rule.per_call.items():
+        fees[unit] = fees.get(unit, 0) + count
+    found = [
+        _used(name, here.rates, one, count)
+        for unit, count in fees.items()
+        if (one := here.dearest((unit,))) is not None
+    ]
+    if fees and not found:
+        _unpriced(name, " or ".join(fees))
+    if rule.output and output is not None:
+        found.append(_used(name, here.rates, output, rule.output * use.uses))
+    return found
+
+
+def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Used]:
+    """Return what a tool's calls of another model cost: one reading each; for a fallback the whole call."""
+    spec, prices = call.spec, call.prices
+    rates = prices.card.find(prices.integration, name)
+    if rates is None or spec.output is None:
+        _unpriced(name, "any unit")
+    limit = model_limit(spec.output, spec, rates, name)
+    if use.tool.passes:
+        written = limit if use.maximum is None else min(use.maximum, limit)
+        read = min(reach + call.written, UNLIMITED if rates.window is None else rates.window)
+    else:
+        stated = use.maximum or call.allowed.stated
+        written = (limit if stated is None else min(stated, limit)) * max(1, call.allowed.generations)
+        read, passes = call.read(rates)
+        read += passes * written
+    here = market(prices, rates, ANYWHERE, read, call.date)
+    text = here.dearest(call.text_units + any_units(spec))
+    output = here.dearest(unit.unit for unit in spec.output.units)
+    if text is None or output is None:
+        _unpriced(name, "its tokens")
+    return [
+        _used(name, rates, text, read * use.uses),
+        _used(name, rates, output, written * use.uses),
+    ]
+
+
+def _names(body: Any, rules: tuple[Qualifier, ...]) -> frozenset[str]:
+    """Return the names of the tiers, or the regions, that can price the call."""
+    found: set[str] = set()
+    for rule in rules:
+        values = words(body, rule.path)
+        for value in values:
+            found.update(rule.names.get(value.casefold(), (ANY,)))
+        if not values:
+            found.update(rule.absent)
+    return frozenset(found) or _STANDARD
+
+
+_STANDARD = frozenset((STANDARD,))
+
+
+def _unpriced(name: str, what: str) -> NoReturn:
+    refuse(
+        Refusal.UNPRICED_MODEL,
+        f"The model {name[:200]} has no price for {what}, which this request can use; use another.",
+    )
+
+
+def _used(name: str, rates: ModelRates, one: Dearest, quantity: int) -> Used:
+    return Used(name, rates, {one.unit: quantity}, one.conditions)

@@ -1,0 +1,299 @@
+"""The life of a call, from its first byte to its last.
+
+    accept          which integration and endpoint is this?
+    authenticate    whose key is it?
+    authorize       may it? is the model priced, are the objects its own?
+    estimate        what is the most that it can cost?
+    hold            reserve that, durably
+    invoke          send the same bytes with our credentials
+    meter           relay the answer, read its usage from a copy
+    price           usage x rate x margin
+    settle          end the hold, write the entry, in one transaction
+    answer          and only then the last byte
+
+Nothing before `hold` leaves a trace, so whoever is refused there was never charged. From `hold` on the call runs in a
+task of its own, and `finish` is the only way in which it ends, whatever happens: end of stream, caller gone, provider
+gone, time up, shutdown, or a fault of ours.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from proxy.bounds.asking import Need
+from proxy.calls.evidence import Certainty
+from proxy.calls.head import Head
+from proxy.calls.sink import Sink
+from proxy.doors import Doors
+from proxy.errors import LedgerUnavailable, Refusal, Refused
+from proxy.ledger.bill import Bill, write_bill
+from proxy.ledger.call import CallRecord, Ending, Outcome, Receipt
+from proxy.ledger.hold import Hold
+from proxy.metrics import Metrics
+from proxy.providers.json_path import matches
+from proxy.providers.permit import FreeRoute, Permit
+from proxy.providers.route import Route
+from proxy.steps.accept import accept
+from proxy.steps.answer import PLAIN, charge_headers, refuse_call
+from proxy.steps.authenticate import authenticate
+from proxy.steps.authorize import admit_holder, authorize, free_token
+from proxy.steps.estimate import estimate
+from proxy.steps.hold import hold
+from proxy.steps.invoke import invoke
+from proxy.steps.meter import Own, Relay, begin_relay
+from proxy.steps.price import price_call
+from proxy.steps.settle import settle
+from proxy.store.doors import OwnedObject
+from proxy.tenants.key import KeyHolder
+from proxy.upstream.door import Failure, UpstreamFailed
+
+_log = logging.getLogger("faregate.call")
+
+
+class Call:
+    """What is known of one call so far. Each step fills in its part."""
+
+    def __init__(self, call_id: str, head: Head, sink: Sink, started_at: int, began: float) -> None:
+        self.id = call_id
+        self.head = head
+        self.sink = sink
+        self.started_at = started_at
+        self.began = began
+        self.route: Route | None = None
+        self.holder: KeyHolder | None = None
+        self.permit: Permit | None = None
+        self.need: Need | None = None
+        self.interruptible = True
+        self.held: Hold | None = None
+        self.relay: Relay | None = None
+
+
+class End(Struct, frozen=True):
+    """How a call ended. `fault` is what the caller is told, if anything went wrong. `unseen` tells that the provider
+    was sent the call and may bill more than we saw.
+    """
+
+    outcome: Outcome
+    fault: Refused | None = None
+    unseen: bool = False
+
+
+async def serve(head: Head, sink: Sink, doors: Doors) -> None:
+    """Carry one call. Returns when the caller has its answer; if the caller leaves first, the call is seen through."""
+    call = Call(doors.ids.new("call"), head, sink, doors.clock.now(), doors.clock.monotonic())
+    try:
+        if doors.running.draining:
+            raise Refused(Refusal.DRAINING, "This server is shutting down. Try again.")
+        call.route = accept(head, doors.house)
+        call.holder = await authenticate(head, call.route, doors.directory, doors.clock)
+        admit_holder(call.route, call.holder)
+        body = await sink.read_body()
+        call.permit = await authorize(call.route, call.holder, body, doors.directory)
+        if not call.route.endpoint.free:
+            call.need = estimate(call.permit)
+    except Refused as refused:
+        await finish(call, End(Outcome.REFUSED, refused), doors)
+        return
+    try:
+        await doors.running.carry(call, carry(call, call.permit, doors))
+    except asyncio.CancelledError:
+        caller_left(call, call.route, doors)
+        raise
+
+
+async def carry(call: Call, permit: Permit, doors: Doors) -> None:
+    """See a call through, from its hold to its last byte, and turn every way in which that can end into `finish`."""
+    try:
+        leave = await take_leave(call, permit, doors)
+        async with asyncio.timeout(doors.call_age_s_max):
+            end = await attempt(call, permit, leave, doors)
+    except Refused as refused:
+        end = End(Outcome.REFUSED if call.held is None else Outcome.UPSTREAM_ERROR, refused)
+    except UpstreamFailed as failed:
+        end = failure(call, failed)
+    except LedgerUnavailable:
+        end = End(Outcome.STOPPED, Refused(Refusal.LEDGER_UNAVAILABLE, "The ledger cannot be written."), unseen=True)
+    except TimeoutError:
+        late = Refused(Refusal.UPSTREAM_TIMEOUT, "The call reached its maximum age and was stopped.")
+        end = End(Outcome.TIMED_OUT, late, unseen=True)
+    except asyncio.CancelledError:
+        why = doors.running.acknowledge(call)
+        told = Refused(Refusal.DRAINING, "The call was stopped before its end.")
+        end = End(why, None if why is Outcome.CALLER_GONE else told, unseen=True)
+    except Exception:  # noqa: BLE001  # whatever broke in us, the money on hold must still find its end
+        _log.exception("call %s failed", call.id)
+        end = End(Outcome.STOPPED, Refused(Refusal.INTERNAL_ERROR, "Faregate failed on this call."), unseen=True)
+    await finish(call, end, doors)
+
+
+async def take_leave(call: Call, permit: Permit, doors: Doors) -> Hold | FreeRoute:
+    """Hold the call's worst case, or establish that its route is free: either is the leave to send."""
+    if call.need is None:
+        return free_token(permit)
+    call.interruptible = False  # a hold that may have been committed must be known
+    call.held = await hold(call.id, permit, call.need, doors.ledger, doors.clock, doors.top_up_url)
+    call.interruptible = True
+    return call.held
+
+
+async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Doors) -> End:
+    """Invoke and meter, unless nobody waits for it any more."""
+    if gone(call) or doors.running.why(call):
+        return End(doors.running.why(call) or Outcome.CALLER_GONE)
+    sent = doors.clock.monotonic()
+    doors.metrics.overhead.observe(sent - call.began)
+    invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
+    doors.metrics.ttfb.labels(permit.route.integration.name).observe(doors.clock.monotonic() - sent)
+    call.relay = begin_relay(
+        call.id,
+        permit,
+        invoked.answer,
+        invoked.splices,
+        call.sink,
+        doors.shared,
+        doors.clock,
+        owner(call, permit, doors),
+    )
+    await call.relay.run()
+    if invoked.answer.status >= 400:
+        return End(Outcome.UPSTREAM_ERROR)
+    if not call.relay.whole:
+        raise UpstreamFailed(Failure.CUT, sent=True)
+    if gone(call):
+        return End(Outcome.CALLER_GONE)
+    return End(Outcome.FREE if call.need is None else Outcome.ANSWERED)
+
+
+async def finish(call: Call, end: End, doors: Doors) -> None:
+    """End the call: price what was seen, settle it, and only then let the last byte go."""
+    bill, receipt = None, None
+    if call.held is not None and call.permit is not None:
+        began = doors.clock.monotonic()
+        try:
+            bill = bill_of(call, call.permit, call.held, end)
+        except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
+            _log.exception("call %s cannot be priced", call.id)
+            end = structs.replace(end, unseen=True)
+        unseen = end.unseen or (bill is not None and bill.certainty is Certainty.NONE)
+        ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, unseen=unseen)
+        try:
+            receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks)
+        except LedgerUnavailable:
+            unproven = Refused(Refusal.LEDGER_UNAVAILABLE, "The call could not be recorded, so it is not answered.")
+            end = End(Outcome.STOPPED, unproven)
+        doors.metrics.lag.observe(doors.clock.monotonic() - began)
+    elif call.holder is not None:
+        doors.ledger.record(record_of(call, end, doors))
+    count(call, end, bill, receipt, doors.metrics)
+    await answer(call, end, bill, receipt, doors)
+
+
+async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:
+    """Send what the caller is still owed: the end of its answer, or why there is none."""
+    relay, route = call.relay, call.route
+    envelope = route.integration.envelope if route is not None else PLAIN
+    if end.fault is None and relay is not None:
+        if route is not None and route.endpoint.objects.deletes and relay.status < 400:
+            await doors.ledger.disown(route.integration.name, route.parameters[route.endpoint.objects.at])
+        await relay.complete(charge_headers(bill, receipt))
+        return
+    if end.fault is not None and relay is not None and call.sink.started:
+        await relay.break_off(envelope.event(end.fault, call.id))
+    elif end.fault is not None:
+        await refuse_call(call.sink, end.fault, envelope, call.id)
+    if relay is not None:
+        relay.drop_kept()
+
+
+def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
+    """Price what was seen of the answer; None if there is nothing that a tenant could be asked for."""
+    relay = call.relay
+    stopped = end.outcome is Outcome.CALLER_GONE and end.unseen
+    if relay is None:
+        return price_call(permit, held, None, input_at_least=True) if stopped else None
+    if relay.status >= 400:
+        return None
+    reading = relay.reading()
+    bill = price_call(permit, held, reading, input_at_least=stopped)
+    answered = end.fault is None or call.sink.started
+    return bill if answered or bill.certainty is not Certainty.NONE else None
+
+
+def gone(call: Call) -> bool:
+    """Tell whether the caller has hung up by now."""
+    return call.sink.gone
+
+
+def checkpoint(call: Call, doors: Doors) -> None:
+    """Put what was seen of a running call into the ledger, if that is more than last time."""
+    if call.held is None or call.relay is None or call.permit is None:
+        return
+    news = call.relay.news()
+    if news is not None:
+        doors.ledger.checkpoint(call.id, write_bill(price_call(call.permit, call.held, news)))
+
+
+def owner(call: Call, permit: Permit, doors: Doors) -> Own | None:
+    """Return what records the objects that this answer makes, before their names are relayed; None if it makes none."""
+    rule = permit.route.endpoint.objects
+    if not rule.creates or (rule.unless is not None and matches(permit.body, rule.unless)):
+        return None
+    integration, tenant = permit.route.integration.name, permit.holder.tenant.id
+
+    async def own(found: Sequence[tuple[str, str]]) -> None:
+        now = doors.clock.now()
+        await doors.ledger.own([OwnedObject(integration, name, tenant, kind, call.id, now) for kind, name in found])
+
+    return own
+
+
+def caller_left(call: Call, route: Route, doors: Doors) -> None:
+    """The caller hung up: by policy its answer is read on to the usage (drain), or stopped where it is."""
+    if route.integration.policy.on_disconnect != "drain":
+        doors.running.interrupt(call, Outcome.CALLER_GONE)
+
+
+def failure(call: Call, failed: UpstreamFailed) -> End:
+    """Say how an upstream that failed ends the call."""
+    if failed.failure in (Failure.NO_ANSWER, Failure.STALLED):
+        told = Refused(Refusal.UPSTREAM_TIMEOUT, "The provider stopped answering.")
+    elif call.relay is None:
+        told = Refused(Refusal.UPSTREAM_UNREACHABLE, "The provider could not be reached.")
+    else:
+        told = Refused(Refusal.UPSTREAM_UNREACHABLE, "The provider's answer broke off.")
+    outcome = Outcome.UPSTREAM_FAILED if call.relay is None else Outcome.UPSTREAM_CUT
+    return End(outcome, told, unseen=failed.sent)
+
+
+def record_of(call: Call, end: End, doors: Doors) -> CallRecord:
+    """Return what is kept of the call: never a prompt, never an answer."""
+    holder, route = call.holder, call.route
+    refusal = end.fault.refusal if end.fault is not None else None
+    status = call.relay.status if call.relay is not None else 0
+    return CallRecord(
+        id=call.id,
+        tenant=holder.tenant.id if holder is not None else "",
+        key=holder.key.id if holder is not None else "",
+        integration=route.integration.name if route is not None else "",
+        endpoint=route.endpoint.name if route is not None else "",
+        model=call.permit.model if call.permit is not None else "",
+        outcome=end.outcome,
+        status=refusal.status if refusal is not None and not call.sink.started else status,
+        started_at=call.started_at,
+        ended_at=doors.clock.now(),
+        refusal=refusal.code if refusal is not None else "",
+    )
+
+
+def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metrics: Metrics) -> None:
+    """Tell Prometheus."""
+    if end.fault is not None:
+        metrics.refusals.labels(end.fault.refusal.code).inc()
+    if call.route is None:
+        return
+    integration, endpoint = call.route.integration.name, call.route.endpoint.name
+    metrics.calls.labels(integration, endpoint, end.outcome.value).inc()
+    if bill is not None:
+        metrics.count_bill(bill, receipt)

@@ -1,0 +1,122 @@
+"""The operator API over HTTP, one connection a command: finds the server and its token, and explains what fails."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from proxy.cli.command import Failure, Misuse
+from proxy.cli.files import config_file
+
+TIMEOUT_S = 600
+"""Verification of a long ledger is the slowest answer there is."""
+
+_TOKEN_REMEDY = "set FAREGATE_ADMIN_TOKEN, or admin_token in the configuration, to the server's token"  # noqa: S105  # a sentence
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A document as it was answered, and the same read; numbers with a fraction are Decimals."""
+
+    text: str
+    document: dict[str, Any]
+
+
+class Operator:
+    """A server's operator API. Every method returns what was answered, or raises Failure."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+
+    def get(self, path: str, **query: object) -> Answer:
+        """Read. Query values that are None or empty are left out."""
+        told = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        return self._ask("GET", f"{path}?{urlencode(told)}" if told else path)
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        """Do. Values that are None are left out of the body."""
+        return self._ask("POST", path, body or {})
+
+    def put(self, path: str, body: Mapping[str, object]) -> Answer:
+        """Set."""
+        return self._ask("PUT", path, body)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        from http.client import HTTPConnection, HTTPException, HTTPSConnection
+
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Misuse(f"{self.url!r} is no URL; write FAREGATE_OPERATOR_URL as http://HOST:PORT", code="usage")
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        content = None
+        if body is not None:
+            content = json.dumps({name: value for name, value in body.items() if value is not None})
+            headers["Content-Type"] = "application/json"
+        try:
+            connection.request(method, f"{parts.path}/admin/v1{path}", content, headers)
+            response = connection.getresponse()
+            return self._read(response.status, response.read())
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Failure(
+                f"no operator API answers at {self.url} ({reason}); "
+                "start it with `faregate serve`, or set FAREGATE_OPERATOR_URL",
+                code="unreachable",
+            ) from None
+        finally:
+            connection.close()
+
+    def _read(self, status: int, body: bytes) -> Answer:
+        try:
+            text = body.decode()
+            document = json.loads(text, parse_float=Decimal)
+        except ValueError:
+            text, document = "", None
+        if not isinstance(document, dict):
+            raise Failure(
+                f"what answers at {self.url} is no operator API of Faregate (status {status}); "
+                "correct FAREGATE_OPERATOR_URL or operator_listen",
+                code="unreachable",
+            )
+        if status < 400:
+            return Answer(text, document)
+        error = document.get("error") or {}
+        message, code = error.get("message", f"status {status}"), error.get("code", "failed")
+        if status == 401:
+            message = f"{message}; {_TOKEN_REMEDY}"
+        raise Failure(message, code=code)
+
+
+def segment(text: str) -> str:
+    """Write an id or a name as one segment of a path."""
+    return quote(text, safe="")
+
+
+def operator() -> Operator:
+    """Return the server that the environment names, else the one that the configuration file describes."""
+    url, token = os.environ.get("FAREGATE_OPERATOR_URL", ""), os.environ.get("FAREGATE_ADMIN_TOKEN", "")
+    if not (url and token):
+        from proxy.loading.settings import load_operator_settings
+
+        file = config_file("; or set FAREGATE_OPERATOR_URL and FAREGATE_ADMIN_TOKEN")
+        settings = load_operator_settings(file, os.environ)
+        url = url or f"http://{settings.operator_listen.reachable}"
+        token = token or settings.admin_token or _made_token(settings.database.token_file)
+    return Operator(url, token)
+
+
+def _made_token(path: Path) -> str:
+    """Read the token that the server made when it was first started."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        raise Failure(f"there is no admin token in {path}; start the server once, or {_TOKEN_REMEDY}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{path}: the admin token cannot be read ({error}); {_TOKEN_REMEDY}") from None

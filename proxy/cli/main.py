@@ -1,0 +1,72 @@
+"""`faregate`: the root of the commands, and the one place where an error becomes a line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from proxy import __version__
+from proxy.cli.command import Failure, Group
+from proxy.cli.keys import key
+from proxy.cli.ledger import calls, ledger
+from proxy.cli.margins import margin
+from proxy.cli.server import config, demo, serve
+from proxy.cli.tenants import tenant
+from proxy.cli.wallets import balance, credit
+from proxy.errors import FaregateError
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="faregate")
+def faregate() -> None:
+    """Faregate: a metering reverse proxy in front of AI providers."""
+
+
+for _command in (serve, demo, config, tenant, key, credit, balance, margin, ledger, calls):
+    faregate.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 used wrongly."""
+    try:
+        result = faregate.main(list(arguments), prog_name="faregate", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except Failure as error:
+        return _report(arguments, error.code, error.message, error.exit_code)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "faregate"
+        return _report(arguments, "usage", f"{error.format_message()} See `{path} --help`.", 2)
+    except click.ClickException as error:
+        return _report(arguments, "failed", error.format_message(), error.exit_code)
+    except FaregateError as error:
+        return _report(arguments, "bad_config", str(error), 1)
+    except click.Abort:
+        return _report(arguments, "stopped", "stopped", 1)
+    except BrokenPipeError:
+        _forget_output()
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _report(arguments: Sequence[str], code: str, message: str, exit_code: int) -> int:
+    """Write an error as one line; as one JSON line where `--json` was given."""
+    line = " ".join(message.split())
+    told = list(arguments)
+    if "--json" in told[: told.index("--")] if "--" in told else "--json" in told:
+        import json
+
+        line = json.dumps({"error": {"code": code, "message": line}})
+    else:
+        line = f"error: {line}"
+    click.echo(line, err=True)
+    return exit_code
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from failing once more when it flushes what nobody reads."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,69 @@
+"""Prints: the answered document with `--json`, otherwise something for people, through rich.
+
+Text that came from outside (names, models) is printed without control characters: it must not steer a terminal.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from proxy.cli.client import Answer
+from proxy.cli.command import wants_json
+
+Document = dict[str, Any]
+_PIPE_WIDTH = 10_000
+
+
+def show(answer: Answer, people: Callable[[Document], None]) -> None:
+    """Print an answer as JSON if that was asked for, else let `people` print it."""
+    if wants_json():
+        click.echo(answer.text)
+    else:
+        people(answer.document)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; long cells fold and are never cut. Columns named in `right` hold numbers."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout)
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", justify="right" if column in right else "left")
+    for row in rows:
+        made.add_row(*(Text(plain(cell)) for cell in row))
+    console.print(made, width=None if console.is_terminal else _PIPE_WIDTH)
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair a line."""
+    shown = [(name, plain(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+def more(document: Document, option: str) -> None:
+    """Say that a list goes on, and how to see the rest."""
+    if document.get("has_more"):
+        click.echo(f"... more: add {option} {document['data'][-1]['id']}", err=True)
+
+
+def plain(value: object) -> str:
+    """Write a value for people: lists with commas, nothing as a dash, no control characters."""
+    if value is None or value == "" or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(plain(each) for each in value)
+    return "".join(character if character.isprintable() else "?" for character in str(value))
+
+
+def moment(text: str | None) -> str:
+    """Write a time to the second."""
+    return f"{text[:19]}Z".replace("T", " ") if text else "-"

@@ -1,0 +1,37 @@
+"""`faregate credit` and `faregate balance`: money in, and what is left."""
+
+import click
+
+from proxy.cli import amounts
+from proxy.cli.client import operator, segment
+from proxy.cli.command import Command
+from proxy.cli.show import Document, facts, show
+
+
+@click.command(cls=Command)
+@click.argument("tenant")
+@click.argument("usd", callback=amounts.usd)
+@click.option("--reference", metavar="R", help="A note of yours, kept in the ledger.")
+@click.option("--force", is_flag=True, help="Let a negative amount take the wallet below its minimum.")
+def credit(tenant: str, usd: str, reference: str | None, force: bool) -> None:
+    """Give a tenant credit; a negative amount takes some back."""
+    body = {"tenant": tenant, "amount_usd": usd, "reference": reference, "force": force or None}
+    show(operator().post("/credits", body), _credited)
+
+
+@click.command(cls=Command)
+@click.argument("tenant")
+def balance(tenant: str) -> None:
+    """Show what a tenant has left and what is on hold."""
+    show(operator().get(f"/balances/{segment(tenant)}"), _balance)
+
+
+def _credited(document: Document) -> None:
+    facts(
+        (name, document[name])
+        for name in ("id", "tenant", "kind", "amount_nanos", "reference", "balance_usd", "held_usd")
+    )
+
+
+def _balance(document: Document) -> None:
+    facts((name, document[name]) for name in ("tenant", "name", "balance_usd", "held_usd", "minimum_usd"))

@@ -1,0 +1,100 @@
+"""Everything that a call may reach, in one value, and the calls that are running now."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from proxy.clock import Clock
+from proxy.ids import Ids
+from proxy.ledger.call import Outcome
+from proxy.ledger.hold import Hold
+from proxy.metrics import Metrics
+from proxy.providers.route import House
+from proxy.steps.invoke import Refusing
+from proxy.steps.meter import HeldBytes
+from proxy.steps.settle import Journal
+from proxy.store.doors import Directory, Ledger
+from proxy.tasks import Tasks
+from proxy.upstream.door import Upstream
+
+
+class Carried(Protocol):
+    """What `Running` needs to know of a call."""
+
+    interruptible: bool
+    held: Hold | None
+
+
+class Running:
+    """The calls under way. A call is carried by a task of its own, which only `interrupt` ever cancels, and once."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        self.draining = False
+        self._tasks = tasks
+        self._carried: dict[Carried, asyncio.Task[None]] = {}
+        self._why: dict[Carried, Outcome] = {}
+
+    def __len__(self) -> int:
+        return len(self._carried)
+
+    def __iter__(self) -> Iterator[Carried]:
+        return iter(list(self._carried))
+
+    async def carry(self, call: Carried, work: Coroutine[Any, Any, None]) -> None:
+        """See a call through in a task of its own, however its caller fares."""
+        task = self._tasks.start(work, name="call")
+        self._carried[call] = task
+        task.add_done_callback(lambda _: self._forget(call))
+        await asyncio.shield(task)
+
+    async def one_less(self, patience_s: float) -> None:
+        """Wait until a running call ends, at most so long."""
+        if self._carried:
+            await asyncio.wait(self._carried.values(), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+
+    def interrupt(self, call: Carried, why: Outcome) -> None:
+        """Stop a call's work where it is; it is settled with what was seen. Asking again changes nothing.
+
+        A call that is not interruptible just now sees for itself, by `why`, as soon as it is.
+        """
+        task = self._carried.get(call)
+        if task is not None and call not in self._why:
+            self._why[call] = why
+            if call.interruptible:
+                task.cancel()
+
+    def why(self, call: Carried) -> Outcome | None:
+        """Return what a call was interrupted for, if it was."""
+        return self._why.get(call)
+
+    def acknowledge(self, call: Carried) -> Outcome:
+        """Return what a call was interrupted for, and let its task go on to the call's end."""
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return self._why.get(call, Outcome.STOPPED)
+
+    def _forget(self, call: Carried) -> None:
+        self._carried.pop(call, None)
+        self._why.pop(call, None)
+
+
+class Doors(Struct, frozen=True):
+    """What `app.py` opens once and every call is handed."""
+
+    house: House
+    directory: Directory
+    ledger: Ledger
+    journal: Journal
+    upstream: Upstream
+    clock: Clock
+    ids: Ids
+    tasks: Tasks
+    running: Running
+    metrics: Metrics
+    refusing: Refusing
+    shared: HeldBytes
+    call_age_s_max: float
+    top_up_url: str

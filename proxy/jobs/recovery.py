@@ -1,0 +1,69 @@
+"""Recovery: what a worker that died has left behind is ended by evidence, before anything new is let in.
+
+Journalled endings are exact and are settled as they stand. A hold with a checkpoint is charged what was seen, up to the
+hold. A hold without one saw nothing, and costs the tenant nothing. What may have been used beyond that is exposure.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from proxy.clock import Clock
+from proxy.ids import Ids
+from proxy.ledger.bill import read_bill
+from proxy.ledger.call import CallRecord, Ending, Outcome
+from proxy.ledger.hold import Hold
+from proxy.store.doors import Ledger
+
+
+class KeptEndings(Protocol):
+    """The journal of the worker that died."""
+
+    async def read(self) -> Sequence[Ending]:
+        """Return every ending that was written whole, oldest first."""
+        ...
+
+    async def clear(self) -> None:
+        """Forget them all, once they are settled."""
+        ...
+
+
+class Recovered(Struct, frozen=True):
+    """How many calls were ended by what evidence."""
+
+    journalled: int
+    by_checkpoint: int
+    unseen: int
+
+
+async def recover(ledger: Ledger, journal: KeptEndings, clock: Clock, ids: Ids) -> Recovered:
+    """End every hold of earlier starts. Repeating it changes nothing. Raises LedgerUnavailable."""
+    journalled = by_checkpoint = unseen = 0
+    for ending in await journal.read():
+        receipt = await ledger.end(ending)
+        journalled += not receipt.already
+    for hold in await ledger.open_holds(ledger.epoch):
+        await ledger.end(by_evidence(hold, clock.now(), ids.new("led")))
+        by_checkpoint += bool(hold.evidence)
+        unseen += not hold.evidence
+    await journal.clear()
+    return Recovered(journalled, by_checkpoint, unseen)
+
+
+def by_evidence(hold: Hold, now: int, entry_id: str) -> Ending:
+    """Return the ending of an orphaned hold: its last checkpoint's bill, or none."""
+    record = CallRecord(
+        id=hold.call,
+        tenant=hold.tenant,
+        key=hold.key,
+        integration=hold.integration,
+        endpoint=hold.endpoint,
+        model=hold.model,
+        outcome=Outcome.RECOVERED,
+        status=0,
+        started_at=hold.created_at,
+        ended_at=now,
+    )
+    bill = read_bill(hold.evidence) if hold.evidence else None
+    return Ending(record, entry_id, bill, unseen=True, reason="recovered")

@@ -1,0 +1,8 @@
+"""The rules of money as pure transitions: a wallet in, a wallet out. Stores load, call these, and write.
+
+Invariants:
+- A wallet's balance is the sum of its entries; entries are gap-free, chained by hash, and never change.
+- `held` is the sum of the wallet's open holds; a hold ends exactly once, settled or released.
+- Admission never lets `balance - held` fall below `minimum`; a charge is never paid from others' holds.
+- What no tenant paid of the upstream cost is booked as exposure in the same transaction.
+"""

@@ -1,0 +1,105 @@
+"""The bill of a call: everything needed to explain its charge and to compute it again.
+
+A bill is stored as JSON inside the entry, and its text is part of the entry's hash.
+"""
+
+from collections.abc import Mapping
+from math import ceil
+
+from msgspec import Struct, field, json
+
+from proxy.calls.evidence import Certainty
+from proxy.errors import FaregateError
+from proxy.ledger.ending import Due
+from proxy.money import Quantity
+from proxy.pricing.card import Conditions, RateCard
+from proxy.pricing.cascade import MarginTable
+from proxy.pricing.formula import Line, Priced, Prices, Used, price
+
+
+class Part(Struct, frozen=True):
+    """What one model used. `priced_as` is the model whose rates apply, where the answer's own has none."""
+
+    model: str
+    priced_as: str
+    usage: Mapping[str, Quantity]
+    conditions: Conditions
+
+
+class Bill(Struct, frozen=True, omit_defaults=True):
+    """A priced call. Amounts in nano-USD; `charge_nanos` is the full price, whoever bears it."""
+
+    call: str
+    integration: str
+    endpoint: str
+    model: str
+    certainty: Certainty
+    rate_card: str
+    margins: int
+    parts: tuple[Part, ...]
+    lines: tuple[Line, ...]
+    upstream_cost_nanos: int
+    charge_nanos: int
+    unpriced: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+    reported_cost: str = ""
+    exposure_nanos: int = 0
+    shortfall_nanos: int = 0
+
+    def due(self, *, waived: bool, unasked: int = 0) -> Due:
+        """Return what this bill comes to, for the ledger to divide."""
+        return Due(self.certainty, self.upstream_cost_nanos, self.charge_nanos, waived, unasked)
+
+
+class Unexplained(FaregateError):
+    """A bill names a card, a margin table or a model that cannot be found: it cannot be computed again."""
+
+
+def write_bill(bill: Bill) -> str:
+    """Return the JSON text that is stored and hashed."""
+    return _ENCODER.encode(bill).decode()
+
+
+def read_bill(text: str) -> Bill:
+    """Read a stored bill."""
+    return _DECODER.decode(text)
+
+
+def recompute(bill: Bill, tenant: str, card: RateCard, margins: MarginTable) -> Priced:
+    """Price a stored bill again from its quantities. Raises Unexplained if a model is not on the card."""
+    used = []
+    for part in bill.parts:
+        rates = card.find(bill.integration, part.priced_as)
+        if rates is None:
+            model = f"{bill.integration}/{part.priced_as}"
+            raise Unexplained(f"rate card {card.version} has no rates for {model}")
+        used.append(Used(part.model, rates, part.usage, part.conditions))
+    return price(Prices(card, margins, tenant, bill.integration), used)
+
+
+def tokens(bill: Bill) -> int:
+    """Return how many tokens a bill counts in all: what continuing from its answer may add to an input."""
+    counted = (part.usage[unit] for part in bill.parts for unit in part.usage if unit.endswith("_tokens"))
+    return ceil(sum(counted))
+
+
+_ENCODER = json.Encoder(decimal_format="number")
+_DECODER = json.Decoder(Bill)
+
+
+class Usages(Struct, frozen=True):
+    """A bill's quantities as the API shows them: of the call's own model, and of any others."""
+
+    own: dict[str, Quantity] = field(default_factory=dict)
+    others: dict[str, dict[str, Quantity]] = field(default_factory=dict)
+
+
+def usages(bill: Bill) -> Usages:
+    """Gather a bill's non-zero quantities by model."""
+    gathered = Usages()
+    for part in bill.parts:
+        into = gathered.own if part.model == bill.model else gathered.others.setdefault(part.model, {})
+        for unit, quantity in part.usage.items():
+            if quantity:
+                into[unit] = into.get(unit, 0) + quantity
+    return gathered

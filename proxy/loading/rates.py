@@ -1,0 +1,350 @@
+"""Reads the rate card: the built-in rates, then the operator's own, into values that cannot be wrong.
+
+`units.yaml` is the registry of units; every other file of a folder holds rates of one integration. The types
+of the files end here: what leaves is a RateCard of exact decimals, whose version is the hash of its content.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Context, Decimal
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct, structs
+
+from proxy.errors import BadConfig
+from proxy.loading.yaml import load_yaml
+from proxy.money import parse_decimal
+from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard
+
+UNITS_FILE = "units.yaml"
+_VERSION_DIGITS = 16
+_PERCENT_MAX = 1_000
+_EXACT = Context(prec=200)
+"""Arithmetic that rounds nothing: a price has at most 40 digits."""
+
+Number = str | int | float
+"""A price as a file has it. Only a string is accepted; the others are here to be named in the refusal."""
+
+
+class _Unit(Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of the registry. `fallback` is the unit whose rate holds where this one has none."""
+
+    meaning: str
+    family: str
+    fallback: str | None = None
+
+
+class _UnitsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """`units.yaml`."""
+
+    units: dict[str, _Unit]
+
+
+class _Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of a price list: either `unit` and its `usd`, or `usd` as a table of several units."""
+
+    usd: Number | dict[str, Number]
+    unit: str | None = None
+    per: int | None = None
+    since: date | None = None
+    tier: str | tuple[str, ...] | None = None
+    context_above: int | None = None
+    source: str = ""
+
+
+class _Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """The rates of the models whose names `match`."""
+
+    match: tuple[str, ...]
+    rates: tuple[_Row, ...]
+    window: int | None = None
+    output_max: int | None = None
+
+
+class _Fee(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rates that hold for every model whose first name matches, unless it has its own for the unit."""
+
+    match: tuple[str, ...]
+    rates: tuple[_Row, ...]
+
+
+class _Region(Struct, frozen=True, forbid_unknown_fields=True):
+    """A region that costs `percent` more per unit of `family`, at every model whose first name matches."""
+
+    region: str
+    percent: Number
+    family: str
+    match: tuple[str, ...]
+
+
+class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A rates file. `per` is what prices are for where no row says; `prefixes` may precede any name."""
+
+    integration: str
+    source: str
+    checked: date
+    models: tuple[_Model, ...] = ()
+    fees: tuple[_Fee, ...] = ()
+    regions: tuple[_Region, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    per: int = 1
+
+
+class _Rule(Struct, frozen=True):
+    """A fee, parsed."""
+
+    match: tuple[str, ...]
+    rates: tuple[Rate, ...]
+
+
+class _Sheet(Struct, frozen=True):
+    """One integration's part of one folder, parsed."""
+
+    models: tuple[ModelRates, ...] = ()
+    fees: tuple[_Rule, ...] = ()
+
+    def __add__(self, other: "_Sheet") -> "_Sheet":
+        return _Sheet(self.models + other.models, self.fees + other.fees)
+
+
+def load_rates(folder: Path, extra: Path | None = None) -> RateCard:
+    """Return the rate card of a folder, and of the operator's own folder `extra` on top of it.
+
+    Where both folders have the same name or glob of a model, the operator's entry replaces the built-in one
+    whole. A built-in exact name still beats the operator's glob, so an override must name its model. Fees of
+    either folder fill in units that a model has no rate for, the operator's first. `extra` may add units in
+    a `units.yaml`.
+
+    Raises BadConfig, naming file, place, value and remedy, for anything that is not a price list.
+    """
+    folders = [folder] if extra is None else [folder, extra]
+    units = _load_units([each / UNITS_FILE for each in folders])
+    built_in, *own = (_load_folder(each, units) for each in folders)
+    integrations = {
+        name: _overlay(*(sheets.get(name, _Sheet()) for sheets in (*own, built_in)))
+        for name in sorted({*built_in, *(name for sheets in own for name in sheets)})
+    }
+    fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
+    return RateCard(_version(integrations, fallbacks), integrations, fallbacks)
+
+
+def _load_units(paths: Sequence[Path]) -> dict[str, _Unit]:
+    """Read the registry; only the first folder must have one."""
+    units: dict[str, _Unit] = {}
+    for path in paths:
+        if units and not path.exists():
+            continue
+        for name, unit in load_yaml(path, _UnitsFile).units.items():
+            if name in units:
+                raise BadConfig(
+                    f"{path}: at units.{name}: this unit exists already; use it, or choose another name"
+                )
+            units[name] = unit
+        for name in units:
+            _check_fallbacks(name, units, path)
+    return units
+
+
+def _check_fallbacks(name: str, units: Mapping[str, _Unit], path: Path) -> None:
+    seen = [name]
+    while (fallback := units[seen[-1]].fallback) is not None:
+        if fallback not in units:
+            raise BadConfig(
+                f"{path}: at units.{seen[-1]}.fallback: {fallback!r} is no unit; name one of this file"
+            )
+        if fallback in seen:
+            circle = " -> ".join([*seen, fallback])
+            raise BadConfig(f"{path}: at units.{name}.fallback: {circle} is a circle; break it at one unit")
+        seen.append(fallback)
+
+
+def _load_folder(folder: Path, units: Mapping[str, _Unit]) -> dict[str, _Sheet]:
+    """Read every rates file of a folder, by integration."""
+    if not folder.is_dir():
+        raise BadConfig(f"{folder}: there is no such folder; create it or correct the setting that names it")
+    sheets: dict[str, _Sheet] = {}
+    seen: dict[tuple[str, str], Path] = {}
+    for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
+        if path.name == UNITS_FILE:
+            continue
+        content = load_yaml(path, _RatesFile)
+        sheet = _Reader(path, content.per, units).sheet(content)
+        for index, model in enumerate(sheet.models):
+            for name in model.match:
+                where = f"{path}: at models[{index}].match: {name!r}"
+                if (content.integration, name) in seen:
+                    first = seen[content.integration, name]
+                    raise BadConfig(f"{where} is also in {first.name}; keep it in one entry")
+                seen[content.integration, name] = path
+        sheets[content.integration] = sheets.get(content.integration, _Sheet()) + sheet
+    return sheets
+
+
+class _Reader(Struct, frozen=True):
+    """Parses one file. `per` is what its prices are for by default."""
+
+    path: Path
+    per: int
+    units: Mapping[str, _Unit]
+
+    def sheet(self, content: _RatesFile) -> _Sheet:
+        """Return the parsed file."""
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", content.integration):
+            self.fail("integration", content.integration, "use lower-case letters, digits and hyphens")
+        if not content.source:
+            self.fail("source", content.source, "say where the prices come from")
+        self.at_least_one("per", self.per)
+        models = tuple(self.model(f"models[{i}]", each, content) for i, each in enumerate(content.models))
+        fees = tuple(
+            _Rule(each.match, self.rates(f"fees[{i}]", each.rates)) for i, each in enumerate(content.fees)
+        )
+        return _Sheet(models, fees)
+
+    def model(self, where: str, model: _Model, content: _RatesFile) -> ModelRates:
+        """Return one model's rates, with those of the regions that cost more."""
+        if not model.match or not all(model.match):
+            self.fail(f"{where}.match", list(model.match), "name at least one model")
+        for key in ("window", "output_max"):
+            self.at_least_one(f"{where}.{key}", getattr(model, key))
+        rates = self.rates(where, model.rates)
+        for index, region in enumerate(content.regions):
+            times = self.times(f"regions[{index}]", region)
+            if _covers(region.match, model.match):
+                rates += tuple(
+                    self.uplifted(rate, region, times) for rate in rates if self.of_family(rate, region)
+                )
+        names = tuple(prefix + name for prefix in ("", *content.prefixes) for name in model.match)
+        return ModelRates(names, rates, model.window, model.output_max)
+
+    def rates(self, where: str, rows: Sequence[_Row]) -> tuple[Rate, ...]:
+        """Return the rates of a list of rows; two for the same unit and qualifiers are refused."""
+        if not rows:
+            self.fail(f"{where}.rates", [], 'give at least one rate; an explicit "0" is a price')
+        found: dict[tuple[object, ...], Rate] = {}
+        for index, row in enumerate(rows):
+            for rate in self.row(f"{where}.rates[{index}]", row):
+                key = (rate.unit, rate.rank, rate.tier)
+                if key in found:
+                    remedy = "tell the two apart by tier, context_above or since, or remove one"
+                    self.fail(f"{where}.rates[{index}]", rate.unit, remedy, "is given twice")
+                found[key] = rate
+        return tuple(found.values())
+
+    def row(self, where: str, row: _Row) -> Iterator[Rate]:
+        """Yield one rate for each unit and tier of a row."""
+        if isinstance(row.usd, dict) != (row.unit is None):
+            self.fail(
+                where, row.unit, 'write either unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', "as unit"
+            )
+        per = self.per if row.per is None else row.per
+        self.at_least_one(f"{where}.per", per)
+        self.at_least_one(f"{where}.context_above", row.context_above)
+        since = "" if row.since is None else row.since.isoformat()
+        tiers = row.tier if isinstance(row.tier, tuple) else (row.tier,)
+        for unit, number in row.usd.items() if isinstance(row.usd, dict) else [(row.unit or "", row.usd)]:
+            if unit not in self.units:
+                self.fail(where, unit, f"use a unit of {UNITS_FILE}, or add it there", "is no unit")
+            usd = self.price(f"{where}.usd", number, per)
+            for tier in tiers:
+                yield Rate(unit, usd, per, since, tier, row.context_above, row.source)
+
+    def price(self, where: str, number: Number, per: int) -> str:
+        """Return a price in its shortest form: exact, not negative, not absurd."""
+        value = self.decimal(where, number)
+        if value.is_signed():
+            self.fail(where, number, 'a price is at least "0"', "is negative")
+        if value > USD_PER_UNIT_MAX * per:
+            self.fail(
+                where, number, f"correct usd or per: {per}", f"is more than {USD_PER_UNIT_MAX} USD a unit"
+            )
+        return _shortest(value)
+
+    def decimal(self, where: str, number: Number) -> Decimal:
+        """Return a quoted decimal. A bare number has already been through a float, so it is not taken."""
+        if not isinstance(number, str):
+            self.fail(where, number, f'write "{number}"', "is not quoted")
+        try:
+            return parse_decimal(number)
+        except ValueError:
+            self.fail(where, number, 'write a plain decimal such as "1.25"', "is not a decimal number")
+
+    def times(self, where: str, region: _Region) -> Decimal:
+        """Return what a region's prices are multiplied by."""
+        percent = self.decimal(f"{where}.percent", region.percent)
+        if not 0 <= percent <= _PERCENT_MAX:
+            self.fail(f"{where}.percent", region.percent, f"write 0 to {_PERCENT_MAX}", "is out of range")
+        return _EXACT.add(1, percent.scaleb(-2, _EXACT))
+
+    def uplifted(self, rate: Rate, region: _Region, times: Decimal) -> Rate:
+        """Return a rate's twin in a region."""
+        return structs.replace(
+            rate, usd=_shortest(_EXACT.multiply(Decimal(rate.usd), times)), region=region.region
+        )
+
+    def of_family(self, rate: Rate, region: _Region) -> bool:
+        """Tell whether a region's percentage applies to a rate."""
+        return rate.region is None and self.units[rate.unit].family == region.family
+
+    def at_least_one(self, where: str, number: int | None) -> None:
+        """Refuse a count below 1."""
+        if number is not None and number < 1:
+            self.fail(where, number, "write a whole number from 1 up", "is too small")
+
+    def fail(self, where: str, value: object, remedy: str, fault: str = "cannot be used") -> NoReturn:
+        """Raise BadConfig: file, place, value, remedy."""
+        raise BadConfig(f"{self.path}: at {where}: {value!r} {fault}; {remedy}")
+
+
+def _overlay(*sheets: _Sheet) -> tuple[ModelRates, ...]:
+    """Join an integration's sheets, strongest first; a name counts where it comes first. Add the fees."""
+    fees = [fee for sheet in sheets for fee in sheet.fees]
+    taken: set[str] = set()
+    joined = []
+    for sheet in sheets:
+        for model in sheet.models:
+            names = tuple(name for name in model.match if name not in taken)
+            if names:
+                joined.append(_with_fees(structs.replace(model, match=names), model.match, fees))
+        taken.update(name for model in sheet.models for name in model.match)
+    return tuple(joined)
+
+
+def _with_fees(model: ModelRates, names: tuple[str, ...], fees: Sequence[_Rule]) -> ModelRates:
+    """Add the fees for the units that a model has no rate for."""
+    rates = model.rates
+    for fee in fees:
+        if _covers(fee.match, names):
+            priced = {rate.unit for rate in rates}
+            rates += tuple(rate for rate in fee.rates if rate.unit not in priced)
+    return structs.replace(model, rates=rates)
+
+
+def _covers(patterns: Sequence[str], names: Sequence[str]) -> bool:
+    """Tell whether a fee or region is meant for a model: by the model's first name alone."""
+    return any(fnmatchcase(names[0], pattern) for pattern in patterns)
+
+
+def _shortest(value: Decimal) -> str:
+    """Write a decimal without exponent, sign or idle zeros, so that equal prices look equal."""
+    text = f"{value.copy_abs():f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _version(integrations: Mapping[str, Sequence[ModelRates]], fallbacks: Mapping[str, str]) -> str:
+    """Name a card by its content: how its files are written, split or ordered makes no difference."""
+    canonical = {
+        "fallbacks": fallbacks,
+        "integrations": {name: sorted(map(_canonical, models)) for name, models in integrations.items()},
+    }
+    return sha256(msgspec.json.encode(canonical, order="sorted")).hexdigest()[:_VERSION_DIGITS]
+
+
+def _canonical(model: ModelRates) -> str:
+    rates = sorted(msgspec.json.encode(rate, order="sorted").decode() for rate in model.rates)
+    limits = [sorted(model.match), model.window, model.output_max]
+    return msgspec.json.encode([limits, rates]).decode()

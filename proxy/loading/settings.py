@@ -1,0 +1,268 @@
+"""The settings: one YAML file and the environment in, frozen types out. Nothing else reads either.
+
+The types are the table: one row a setting, with its name (unit last), its default and its help.
+Validation, `rows()`, the example file's test and the documentation read that table.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
+
+from proxy.errors import BadConfig
+from proxy.loading.build import Builder, help_of, suggestion, written
+from proxy.loading.environment import is_reference, mapping_of, merge, references, variables
+from proxy.loading.shipped import shipped
+from proxy.loading.values import SANDBOX, Address, Database, Domain, Origin, Secret, Upstream
+from proxy.loading.yaml import read_yaml
+
+CONFIG_FILE = "faregate.yaml"
+MIB = 1024 * 1024
+
+Bytes = Annotated[int, Meta(ge=1, le=2**40)]
+Seconds = Annotated[float, Meta(gt=0, le=7 * 86_400)]
+
+
+def row(text: str) -> Meta:
+    """Attach a setting's help to its type."""
+    return Meta(description=text)
+
+
+class ProviderSettings(Struct, frozen=True, kw_only=True):
+    """What an operator sets for one integration."""
+
+    api_key: Annotated[Secret, row("the operator's key at the provider; empty switches the integration off")] = Secret()
+    upstream: Annotated[Upstream, row("an origin that replaces every host of the integration, or `sandbox`")] = (
+        Upstream()
+    )
+    admission: Annotated[
+        Literal["fair", "strict"], row("fair or strict: how much to hold for a call without a maximum")
+    ] = "fair"
+    on_disconnect: Annotated[
+        Literal["drain", "abort", "estimate"],
+        row("drain, abort or estimate: what to do when a caller hangs up"),
+    ] = "drain"
+    unowned_objects: Annotated[
+        Literal["refuse", "allow"], row("refuse or allow: objects that no tenant made through Faregate")
+    ] = "refuse"
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether the built-in sandbox answers for the provider; it needs no key."""
+        return self.upstream == SANDBOX
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the integration is on."""
+        return bool(self.api_key) or self.sandboxed
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Everything has a limit. Bytes are whole numbers, seconds may have decimals."""
+
+    header_timeout_s: Annotated[Seconds, row("how long a caller may take to send a request's head")] = 10
+    header_bytes_max: Annotated[Bytes, row("the longest header field of a request")] = 16_384
+    body_timeout_s: Annotated[Seconds, row("how long a caller may pause while sending a body")] = 30
+    body_bytes_max: Annotated[Bytes, row("the largest body of a request")] = 32 * MIB
+    json_held_bytes_max: Annotated[Bytes, row("the largest JSON answer that is held until its charge is known")] = (
+        4 * MIB
+    )
+    json_held_total_bytes_max: Annotated[Bytes, row("the most that all held JSON answers may take together")] = (
+        256 * MIB
+    )
+    json_held_s_max: Annotated[Seconds, row("how long a JSON answer is held after its first byte")] = 5
+    connect_timeout_s: Annotated[Seconds, row("how long a connection to a provider may take")] = 10
+    answer_timeout_s: Annotated[Seconds, row("how long a provider may take to begin its answer")] = 600
+    stall_timeout_s: Annotated[Seconds, row("how long a provider may pause within an answer")] = 300
+    caller_stall_s: Annotated[Seconds, row("how long a caller may stop reading before it counts as gone")] = 30
+    call_age_s_max: Annotated[Seconds, row("the longest life of a call")] = 7200
+    shutdown_grace_s: Annotated[Seconds, row("how long running calls may go on after a stop was asked for")] = 30
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """What is written to standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], row("debug, info, warning or error")] = "info"
+    format: Annotated[Literal["text", "json"], row("text for people or json for machines")] = "text"
+
+
+class Tls(Struct, frozen=True, kw_only=True):
+    """A certificate for the edge listener. Both files or neither."""
+
+    cert: Annotated[Path | None, row("the certificate chain, a PEM file")] = None
+    key: Annotated[Path | None, row("the certificate's private key, a PEM file")] = None
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The keys of the file."""
+
+    base_domain: Annotated[Domain, row("integrations are served at {integration}-proxy.{base_domain}")] = Domain(
+        "localhost"
+    )
+    listen: Annotated[Address, row("HOST:PORT of the edge: the providers' traffic")] = Address("127.0.0.1", 8080)
+    operator_listen: Annotated[Address, row("HOST:PORT of the operator API, metrics and health")] = Address(
+        "127.0.0.1", 8081
+    )
+    public_url: Annotated[Origin, row("where callers reach the edge; links are built from it")] = Origin()
+    tls: Tls = Tls()
+    database: Annotated[Database, row("sqlite:///FILE, from the working directory, or sqlite:////FILE, absolute")] = (
+        Database(Path("var/faregate.db"))
+    )
+    admin_token: Annotated[
+        Secret, row("the operator API's token; empty: made on first start, kept beside the database")
+    ] = Secret()
+    workers: Annotated[int, Meta(ge=1, le=1024), row("processes; more than one needs PostgreSQL")] = 1
+    providers: Mapping[str, ProviderSettings] = {}
+    providers_dir: Annotated[Path | None, row("a folder of your own provider files, read after the built-in ones")] = (
+        None
+    )
+    rates_dir: Annotated[Path | None, row("a folder of your own rates files, read after the built-in ones")] = None
+    limits: Limits = Limits()
+    log: Log = Log()
+
+
+class Settings(Options, frozen=True, kw_only=True):
+    """Options that were checked, with the file they came from and what an operator should be told."""
+
+    file: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Row(Struct, frozen=True):
+    """One row of the table of settings. `name` is the path in the file; `default` as it would be written."""
+
+    name: str
+    default: str
+    help: str
+
+
+class NoConfig(BadConfig):
+    """No configuration file was named or found, or the named one is not there."""
+
+
+def find_config(named: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """Return the file that `--config` or FAREGATE_CONFIG names, else `./faregate.yaml`. Raises NoConfig."""
+    told = named or (Path(environ["FAREGATE_CONFIG"]) if environ.get("FAREGATE_CONFIG") else None)
+    path = cwd / (told or CONFIG_FILE)
+    if path.is_file():
+        return path
+    if told:
+        raise NoConfig(f"{told}: there is no such file; check --config or FAREGATE_CONFIG")
+    raise NoConfig(
+        f"no configuration: there is no ./{CONFIG_FILE}; name a file with --config or FAREGATE_CONFIG, "
+        f"or begin with a copy of {shipped('config') / 'faregate.example.yaml'}"
+    )
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read a file (None: no file, only defaults and the environment). Raises BadConfig."""
+    content = read_yaml(path) if path else None
+    tree, unknown = variables(environ, Options)
+    builder = Builder(str(path) if path else "environment", environ)
+    options = builder.build(Options, merge(content, tree))
+    _contradictions(builder.file, options)
+    used = set(_referenced(content))
+    warnings = [_ignored(name) for name in unknown if name not in used]
+    providers, strangers = _known(builder.file, options, content)
+    values = {name: getattr(options, name) for name in Options.__struct_fields__}
+    values |= {"public_url": options.public_url or public_url(options), "providers": providers}
+    return Settings(**values, file=path, warnings=(*warnings, *strangers))
+
+
+def load_operator_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read only what a client of the operator API needs: the server's other variables may be missing."""
+    needed = ("operator_listen", "admin_token", "database")
+    content = read_yaml(path) if path else None
+    if isinstance(content, dict):
+        content = {name: content[name] for name in needed if name in content}
+    tree, _ = variables(environ, Options)
+    tree = {name: value for name, value in tree.items() if name in needed}
+    options = Builder(str(path) if path else "environment", environ).build(Options, merge(content, tree))
+    return Settings(**{name: getattr(options, name) for name in needed}, file=path)
+
+
+def public_url(options: Options) -> Origin:
+    """Return where callers reach the edge when nothing else is said."""
+    scheme = "https" if options.tls.cert else "http"
+    return Origin(f"{scheme}://{options.base_domain}:{options.listen.port}")
+
+
+def rows() -> tuple[Row, ...]:
+    """Return the table of settings in the order of the file."""
+    return tuple(_rows(Options, ""))
+
+
+def _rows(kind: type[Struct], place: str) -> Iterator[Row]:
+    for field in structs.fields(kind):
+        name = f"{place}{field.name}"
+        inner = mapping_of(field.type)
+        if inner is not None:
+            yield from _rows(inner, f"{name}.NAME.")
+        elif isinstance(field.type, type):
+            yield from _rows(field.type, f"{name}.")
+        else:
+            yield Row(name, written(field.default), help_of(field))
+
+
+def _contradictions(file: str, options: Options) -> None:
+    """Refuse what each setting allows by itself but not together, and files that are not there."""
+    limits, tls = options.limits, options.tls
+    if options.workers > 1:
+        raise BadConfig(f"{file}: workers is {options.workers}: SQLite serves one process; set workers to 1")
+    if limits.json_held_bytes_max > limits.json_held_total_bytes_max:
+        raise BadConfig(
+            f"{file}: limits.json_held_bytes_max is {limits.json_held_bytes_max}: above "
+            f"json_held_total_bytes_max, {limits.json_held_total_bytes_max}; lower the one or raise the other"
+        )
+    if (tls.cert is None) != (tls.key is None):
+        missing = "key" if tls.key is None else "cert"
+        raise BadConfig(f"{file}: tls.{missing} is missing; set both tls.cert and tls.key, or neither")
+    if options.listen == options.operator_listen and options.listen.port:
+        raise BadConfig(f"{file}: operator_listen is {options.listen}: listen has the same; give them two ports")
+    for name, path in (("tls.cert", tls.cert), ("tls.key", tls.key)):
+        if path and not path.is_file():
+            raise BadConfig(f"{file}: {name} is {str(path)!r}: there is no such file; correct the path")
+    for name, path in (("providers_dir", options.providers_dir), ("rates_dir", options.rates_dir)):
+        if path and not path.is_dir():
+            raise BadConfig(f"{file}: {name} is {str(path)!r}: there is no such folder; create it or correct the path")
+
+
+def _known(file: str, options: Options, content: Any) -> tuple[dict[str, ProviderSettings], list[str]]:
+    """Refuse an integration without a provider file; one that only variables name is left out, warned of."""
+    if not options.providers:
+        return {}, []
+    known = set(_integrations(shipped("config") / "providers")) | set(_integrations(options.providers_dir))
+    in_file = (content or {}).get("providers") or {}
+    warnings = []
+    for name in options.providers:
+        if name in known:
+            continue
+        remedy = f"{suggestion(name, known)} (or put {name}.yaml into providers_dir)"
+        if name in in_file:
+            raise BadConfig(f"{file}: providers.{name} is no integration; {remedy}")
+        warnings.append(
+            f"FAREGATE_PROVIDERS__{name.upper().replace('-', '_')}__... is ignored: no integration; {remedy}"
+        )
+    return {name: options.providers[name] for name in options.providers if name in known}, warnings
+
+
+def _integrations(folder: Path | None) -> Iterator[str]:
+    """Yield the names that a folder's provider files give themselves; the rest of them is checked elsewhere."""
+    for path in folder.glob("*.yaml") if folder else ():
+        content = read_yaml(path)
+        if isinstance(content, dict):
+            yield str(content.get("integration"))
+
+
+def _referenced(content: Any) -> Iterator[str]:
+    if isinstance(content, str) and is_reference(content):
+        yield from references(content)
+    elif isinstance(content, dict):
+        for below in content.values():
+            yield from _referenced(below)
+
+
+def _ignored(name: str) -> str:
+    known = ["FAREGATE_" + row.name.replace(".", "__").upper() for row in rows()]
+    return f"{name} names no setting and is ignored; {suggestion(name, known)}"

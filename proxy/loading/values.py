@@ -1,0 +1,141 @@
+"""Values that a setting can hold beyond text and numbers. Each has `parse`, which raises ValueError.
+
+The settings themselves are in `settings.py`; this file knows no setting's name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+
+SANDBOX = "sandbox"
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SECRET = re.compile(r"[\x21-\x7e]*")
+
+
+class Address(Struct, frozen=True):
+    """Where to listen. Port 0 lets the system choose a free one. Written `host:port`, IPv6 in brackets."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `127.0.0.1:8080` or `[::1]:8080`."""
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if bracketed:
+            host = host[1:-1]
+        if not colon or not host or (":" in host) != bracketed or any(c.isspace() or c in "/@" for c in host):
+            raise ValueError("expected HOST:PORT")
+        if not (port.isascii() and port.isdigit() and int(port) < 65_536):
+            raise ValueError("the port must be a number from 0 to 65535")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def reachable(self) -> Address:
+        """The address a client on this machine connects to: an any-address stands for the loopback one."""
+        return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104  # compared, not bound
+
+
+class Database(Struct, frozen=True):
+    """Where the books are kept: a SQLite file, relative paths to the working directory."""
+
+    path: Path
+
+    @classmethod
+    def parse(cls, text: str) -> Database:
+        """Read `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+        if text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("this version keeps its books in SQLite only")
+        path = text.removeprefix("sqlite:///")
+        if path == text or not path or path.endswith(("/", ":memory:")):
+            raise ValueError("expected sqlite:///FILE")
+        return cls(Path(path))
+
+    def __str__(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    @property
+    def token_file(self) -> Path:
+        """Where the admin token lies that is made when none is set."""
+        return self.path.with_name(f"{self.path.name}.admin-token")
+
+
+class Domain(str):
+    """A host name without scheme and port, in lower case."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Domain:
+        """Read a host name such as `ai.example.com`."""
+        name = text.lower()
+        if len(name) > 200 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+            raise ValueError("expected a host name without scheme, port or path")
+        return cls(name)
+
+
+class Origin(str):
+    """Scheme, host and perhaps a port of a web site, without a slash at its end; or empty."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Origin:
+        """Read `https://gateway.example.com:8443`."""
+        parts = _split(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected http:// or https:// and a host")
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("expected only scheme, host and port")
+        return cls(f"{parts.scheme}://{parts.netloc}")
+
+
+class Upstream(Origin):
+    """An origin that replaces every host of an integration, or `sandbox`; or empty for the provider's own."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Upstream:
+        """Read an origin or the word `sandbox`."""
+        return cls(text if text == SANDBOX else Origin.parse(text))
+
+
+class Secret(str):
+    """A key or token. Messages never show it; it is printable ASCII, so that it fits into a header."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Secret:
+        """Take a secret as it is."""
+        if not _SECRET.fullmatch(text):
+            raise ValueError("a secret is printable ASCII without blanks")
+        return cls(text)
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        raise ValueError("expected a URL with a valid port") from None
+    if any(c.isspace() or not c.isprintable() for c in text):
+        raise ValueError("expected a URL without blanks")
+    return parts
+
+
+def decode(kind: type[Any], value: object) -> Any:
+    """Decode what msgspec does not know by itself: the types above, and paths. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {type(value).__name__}")  # msgspec reports ValueError
+    return Path(value) if issubclass(kind, Path) else kind.parse(value)

@@ -1,0 +1,152 @@
+"""The rate card: what each provider asks for one unit, by model, tier, region, size of context and date.
+
+A card is the whole table as one value, named by the hash of its content. Finding a rate never guesses:
+a unit without a rate of its own falls back along the chain that the unit registry declares, or has no price.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fnmatch import translate
+from functools import cached_property
+
+from msgspec import Struct, field
+
+from proxy.money import NANOS_PER_USD
+
+USD_PER_UNIT_MAX = Decimal(100_000)
+"""No unit of anything costs more than this; a larger rate is a mistake in a file."""
+
+
+class Conditions(Struct, frozen=True):
+    """What selects among a unit's rates: the tier and region that served, the prompt tokens, the UTC date."""
+
+    tier: str | None = None
+    context: int = 0
+    date: str = ""
+    region: str | None = None
+
+
+class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
+    """The price of `per` units in USD, under its qualifiers. `since` is a UTC date; an empty one is ever."""
+
+    unit: str
+    usd: str
+    per: int = 1
+    since: str = ""
+    tier: str | None = None
+    context_above: int | None = None
+    source: str = ""
+    region: str | None = None
+
+    @cached_property
+    def ratio(self) -> tuple[int, int]:
+        """The price of one unit as an exact (numerator, denominator) of nano-USD."""
+        numerator, denominator = Decimal(self.usd).as_integer_ratio()
+        return numerator * NANOS_PER_USD, denominator * self.per
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, str]:
+        """How closely the qualifiers describe a call: of the rates that apply, the highest rank decides."""
+        return self.tier is not None, self.region is not None, self.context_above or 0, self.since
+
+    def applies(self, conditions: Conditions) -> bool:
+        """Tell whether every qualifier of this rate holds for a call."""
+        return (
+            (self.tier is None or self.tier == conditions.tier)
+            and (self.context_above is None or conditions.context > self.context_above)
+            and self.since <= conditions.date
+            and (self.region is None or self.region == conditions.region)
+        )
+
+
+class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
+    """One model's limits and rates. `match` lists exact names and globs such as `gpt-5-20??-??-??`."""
+
+    match: tuple[str, ...]
+    rates: tuple[Rate, ...]
+    window: int | None = None
+    output_max: int | None = None
+
+    @cached_property
+    def units(self) -> frozenset[str]:
+        """The units that this model has a rate of its own for."""
+        return frozenset(self._ranked)
+
+    def choose(self, unit: str, conditions: Conditions) -> Rate | None:
+        """Return the own rate of a unit: a tier's before the standard one, larger context, later date."""
+        for rate in self._ranked.get(unit, ()):
+            if rate.applies(conditions):
+                return rate
+        return None
+
+    @cached_property
+    def _ranked(self) -> dict[str, list[Rate]]:
+        """Every unit's rates, highest rank first, so that the first that applies is the one."""
+        ranked: dict[str, list[Rate]] = {}
+        for rate in sorted(self.rates, key=lambda rate: rate.rank, reverse=True):
+            ranked.setdefault(rate.unit, []).append(rate)
+        return ranked
+
+
+class _Names(Struct, frozen=True):
+    """The names of one integration's models: exact ones, and globs with the longest literal head first."""
+
+    exact: Mapping[str, ModelRates]
+    globs: tuple[tuple[str, re.Pattern[str], ModelRates], ...]
+
+
+class RateCard(Struct, frozen=True, dict=True):
+    """Every rate of every integration. `version` is the hash of the content."""
+
+    version: str
+    integrations: Mapping[str, tuple[ModelRates, ...]]
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, integration: str, model: str) -> ModelRates | None:
+        """Return the rates of a model: by exact name, else by the glob with the longest literal head."""
+        names = self._names.get(integration)
+        if names is None:
+            return None
+        found = names.exact.get(model)
+        if found is not None:
+            return found
+        for head, pattern, candidate in names.globs:
+            if model.startswith(head) and pattern.match(model):
+                return candidate
+        return None
+
+    def rate(self, model: ModelRates, unit: str, conditions: Conditions) -> Rate | None:
+        """Return the rate of one unit under these conditions, along the fallback chain; None if unpriced."""
+        current: str | None = unit
+        while current is not None:
+            chosen = model.choose(current, conditions)
+            if chosen is not None:
+                return chosen
+            current = self.fallbacks.get(current)
+        return None
+
+    @cached_property
+    def _names(self) -> dict[str, _Names]:
+        return {integration: _index(models) for integration, models in self.integrations.items()}
+
+
+def is_glob(pattern: str) -> bool:
+    """Tell a pattern from an exact model name."""
+    return any(c in pattern for c in "*?[")
+
+
+def _head(pattern: str) -> str:
+    """Return the part of a glob before its first wildcard."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+
+
+def _index(models: tuple[ModelRates, ...]) -> _Names:
+    exact: dict[str, ModelRates] = {}
+    globs: dict[str, ModelRates] = {}
+    for model in models:
+        for pattern in model.match:
+            (globs if is_glob(pattern) else exact).setdefault(pattern, model)
+    # Of equally long heads the longer pattern says more; then the alphabet, so that order in a file is moot.
+    closest = sorted(globs, key=lambda pattern: (-len(_head(pattern)), -len(pattern), pattern))
+    return _Names(exact, tuple((_head(p), re.compile(translate(p)), globs[p]) for p in closest))

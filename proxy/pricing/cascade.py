@@ -1,0 +1,83 @@
+"""The margin cascade: six levels, and the narrowest one that is set decides alone."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+
+from msgspec import Struct
+
+LEVELS = ("tenant_meter", "tenant_integration", "tenant", "meter", "integration", "global")
+"""Narrowest first."""
+
+DEFAULT_PCT = Decimal(20)
+"""The global margin where none was set."""
+
+PCT_MIN, PCT_MAX = Decimal(-100), Decimal(1_000_000)
+
+Slot = tuple[str | None, str | None, str | None]
+"""Where a margin applies: (tenant, integration, unit). None is "any"; a unit always names its integration."""
+
+
+class Margin(Struct, frozen=True, dict=True):
+    """A percentage on top of the upstream cost, and the level that it was found at."""
+
+    level: str
+    pct: Decimal
+
+    @cached_property
+    def multiplier(self) -> tuple[int, int]:
+        """1 + pct / 100 as an exact (numerator, denominator)."""
+        numerator, denominator = self.pct.as_integer_ratio()
+        return 100 * denominator + numerator, 100 * denominator
+
+    @cached_property
+    def text(self) -> str:
+        """The percentage as it is written on a line."""
+        return str(self.pct)
+
+
+_DEFAULT = Margin("global", DEFAULT_PCT)
+
+
+class MarginTable(Struct, frozen=True, dict=True):
+    """Every margin in force at one version; versions only grow."""
+
+    version: int = 0
+    slots: Mapping[Slot, Decimal] = {}
+
+    def resolve(self, tenant: str, integration: str, unit: str) -> Margin:
+        """Return the margin of one unit at one integration for one tenant."""
+        margins = self._margins
+        for slot in (
+            (tenant, integration, unit),
+            (tenant, integration, None),
+            (tenant, None, None),
+            (None, integration, unit),
+            (None, integration, None),
+            (None, None, None),
+        ):
+            margin = margins.get(slot)
+            if margin is not None:
+                return margin
+        return _DEFAULT
+
+    @cached_property
+    def _margins(self) -> dict[Slot, Margin]:
+        """The slots as values whose multipliers are worked out once for the life of the table."""
+        return {slot: Margin(level_of(slot), pct) for slot, pct in self.slots.items()}
+
+
+def level_of(slot: Slot) -> str:
+    """Name the cascade level that a slot belongs to. Raises ValueError for a unit without its integration."""
+    tenant, integration, unit = slot
+    if unit is not None and integration is None:
+        raise ValueError(f"the meter {unit!r} needs its integration, as in INTEGRATION.{unit}")
+    names = {
+        (True, True, True): "tenant_meter",
+        (True, True, False): "tenant_integration",
+        (True, False, False): "tenant",
+        (False, True, True): "meter",
+        (False, True, False): "integration",
+        (False, False, False): "global",
+    }
+    return names[tenant is not None, integration is not None, unit is not None]

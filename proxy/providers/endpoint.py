@@ -1,0 +1,77 @@
+"""One route of a provider: where its model and options stand in a request, who reads its usage, what bounds it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.bounds.spec import BoundSpec
+from proxy.providers.template import Template
+from proxy.usage.spec import ReaderSpec
+
+
+class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a request names its model: a path of the body, a parameter of the path, or nowhere (`fixed`)."""
+
+    body: str = ""
+    path: str = ""
+    fixed: str = ""
+
+
+class Match(Struct, frozen=True, forbid_unknown_fields=True):
+    """A condition on a request's or an event's JSON: the value at `path` equals, is empty, or is there at all."""
+
+    path: str
+    equals: Any = None
+    empty: bool = False
+
+
+class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request that cannot be metered yet: `when` recognises it, `say` is the sentence that refuses it."""
+
+    when: Match
+    say: str
+
+
+class UsageSplice(Struct, frozen=True, forbid_unknown_fields=True):
+    """A usage option that the provider must be asked for in streams.
+
+    `set` is the member to make true; `frame` recognises the event that this adds, which is taken out again;
+    `named` is what an error names if the provider does not know the option.
+    """
+
+    set: str
+    frame: tuple[Match, ...]
+    named: str
+
+
+class ObjectRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a route touches objects that have owners.
+
+    `creates` says that the answer's object ids belong to the caller, unless `unless` matches the request.
+    `at` is the path parameter that names an object which the caller must own; `deletes` forgets it afterwards.
+    """
+
+    creates: bool = False
+    unless: Match | None = None
+    at: str = ""
+    deletes: bool = False
+
+
+class Endpoint(Struct, frozen=True):
+    """One route. `name` is its label in records and metrics. A `free` route is forwarded without a hold."""
+
+    name: str
+    method: str
+    template: Template
+    free: bool = False
+    model: ModelAt = ModelAt()
+    stream: str = ""
+    streams_always: bool = False
+    reader: ReaderSpec | None = None
+    bound: BoundSpec | None = None
+    usage_splice: UsageSplice | None = None
+    output_splice: str = ""
+    refuse: tuple[RefuseRule, ...] = ()
+    objects: ObjectRule = ObjectRule()
+    json_body: bool = True
+    query: tuple[str, ...] | None = None

@@ -1,0 +1,35 @@
+"""What authorization leaves for the steps after it: who calls what, at which prices; or that the route is free."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.pricing.card import ModelRates
+from proxy.pricing.formula import Prices
+from proxy.providers.route import Route
+from proxy.tenants.key import KeyHolder
+
+
+class Permit(Struct, frozen=True):
+    """A call that may go on. `body` is the parsed request, empty where the route takes none.
+
+    `known` maps each object that the request continues from to the tokens it stands for, None if unknown.
+    `model` is empty and `rates` and `prices` are None on free routes only.
+    """
+
+    route: Route
+    holder: KeyHolder
+    raw: bytes
+    body: Mapping[str, Any]
+    model: str
+    streamed: bool
+    rates: ModelRates | None
+    prices: Prices | None
+    known: Mapping[str, int | None]
+
+
+class FreeRoute(Struct, frozen=True):
+    """Leave to send without a hold. Only `steps/authorize.py` makes one, for endpoints that are marked free."""
+
+    endpoint: str

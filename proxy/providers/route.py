@@ -1,0 +1,25 @@
+"""Where a request goes: one integration, one endpoint, the raw path and query to append to its origin."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from proxy.providers.endpoint import Endpoint
+from proxy.providers.integration import Integration
+
+
+class Route(Struct, frozen=True):
+    """A request that matched an endpoint's template. `path` and `query` are as sent, `query` without its `?`."""
+
+    integration: Integration
+    endpoint: Endpoint
+    path: str
+    query: str
+    parameters: Mapping[str, str]
+
+
+class House(Struct, frozen=True):
+    """Every integration that is switched on, by name, and the domain whose subdomains route to them."""
+
+    base_domain: str
+    integrations: Mapping[str, Integration]

@@ -1,0 +1,12 @@
+"""What was edited into a request before it went on."""
+
+from msgspec import Struct
+
+from proxy.providers.endpoint import UsageSplice
+
+
+class Splices(Struct, frozen=True):
+    """The usage option that was set, and the output limit in tokens that was put in; None where nothing was."""
+
+    usage: UsageSplice | None = None
+    limit: int | None = None

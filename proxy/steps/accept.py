@@ -1,0 +1,79 @@
+"""Accept: find the integration and the endpoint that a request is for, from its Host and raw path alone.
+
+An unlisted route is an unmetered one, so it is refused. The path that goes upstream is the matched one, never
+something joined or decoded.
+"""
+
+import re
+from typing import NoReturn
+
+from proxy.calls.head import Head
+from proxy.errors import Refusal, refuse
+from proxy.providers.integration import Integration
+from proxy.providers.route import House, Route
+
+_PATH = re.compile(r"/[A-Za-z0-9/_.:~@!$&'()*+,;=%-]*")
+_QUERY = re.compile(r"[A-Za-z0-9/_.:~@!$&'()*+,;=%?\[\]{}|^`-]*")
+
+
+def accept(head: Head, house: House) -> Route:
+    """Return where a request goes. Raises Refused: malformed_request, unknown_integration, unknown_endpoint or
+    method_not_allowed.
+    """
+    path, _, query = head.target.partition("?")
+    if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+        refuse(
+            Refusal.MALFORMED_REQUEST,
+            "The request target must be a path of unreserved characters; absolute URLs and fragments are refused.",
+        )
+    integration, path = locate(head.host, path, house)
+    found = integration.find(head.method, path)
+    if isinstance(found, tuple):
+        endpoint, parameters = found
+        return Route(integration, endpoint, path, query, parameters)
+    if found:
+        refuse(
+            Refusal.METHOD_NOT_ALLOWED,
+            f"{path} of {integration.name} takes {', '.join(sorted(found))}, not {head.method}.",
+        )
+    refuse(
+        Refusal.UNKNOWN_ENDPOINT,
+        f"{integration.name} has no metered route {head.method} {path}. Check the base URL and the path.",
+    )
+
+
+def locate(host: str, path: str, house: House) -> tuple[Integration, str]:
+    """Return the integration that a Host and path name, and the path as the provider knows it.
+
+    `{integration}.{base_domain}` wins over the `-proxy` suffix; any other host routes by the first path segment.
+    """
+    label = _label(host, house.base_domain)
+    if label is not None:
+        integration = house.integrations.get(label)
+        if integration is None and label.endswith("-proxy"):
+            integration = house.integrations.get(label.removesuffix("-proxy"))
+            if integration is None:
+                _unknown(label.removesuffix("-proxy"), house)
+        if integration is not None:
+            return integration, path
+    name, slash, rest = path[1:].partition("/")
+    integration = house.integrations.get(name)
+    if integration is None:
+        _unknown(name, house)
+    return integration, slash + rest
+
+
+def _label(host: str, base_domain: str) -> str | None:
+    """Return the one label before the base domain, lower case, or None if the host is something else."""
+    name = host.lower().rstrip(".")
+    bare, colon, port = name.rpartition(":")
+    if colon and port.isdigit():
+        name = bare.rstrip(".")
+    label, dot, rest = name.partition(".")
+    return label if dot and rest == base_domain else None
+
+
+def _unknown(name: str, house: House) -> NoReturn:
+    known = ", ".join(sorted(house.integrations)) or "none is switched on"
+    shown = name if re.fullmatch(r"[a-z0-9-]{1,40}", name) else "the one named"
+    refuse(Refusal.UNKNOWN_INTEGRATION, f"There is no integration {shown!r} here. Known: {known}.")

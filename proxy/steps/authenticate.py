@@ -1,0 +1,54 @@
+"""Authenticate: take the tenant's key from wherever the provider's SDKs put it, and find who is behind it."""
+
+from urllib.parse import unquote_plus
+
+from proxy.calls.head import Head
+from proxy.clock import Clock
+from proxy.errors import Refusal, refuse
+from proxy.providers.route import Route
+from proxy.store.doors import Directory
+from proxy.tenants.key import KeyHolder, hash_secret
+
+
+async def authenticate(head: Head, route: Route, directory: Directory, clock: Clock) -> KeyHolder:
+    """Return the holder of the request's key. Raises Refused: invalid_key, key_expired, or malformed_request if two
+    keys differ. An unknown and a revoked key take the same way and are told the same.
+    """
+    secrets = set(find_secrets(head, route))
+    if not secrets:
+        refuse(
+            Refusal.INVALID_KEY,
+            f"No key was sent. Give your Faregate key as the API key of {route.integration.name}.",
+        )
+    if len(secrets) > 1:
+        refuse(Refusal.MALFORMED_REQUEST, "The request carries two different keys; send one.")
+    holder = await directory.holder(hash_secret(secrets.pop()))
+    now = clock.now()
+    if holder is None or (holder.key.revoked_at is not None and holder.key.revoked_at <= now):
+        refuse(Refusal.INVALID_KEY, "The key is not known here, or was revoked. Ask your operator for a new one.")
+    if holder.key.expires_at is not None and holder.key.expires_at <= now:
+        refuse(Refusal.KEY_EXPIRED, "The key has expired. Ask your operator for a new one.")
+    return holder
+
+
+def find_secrets(head: Head, route: Route) -> list[str]:
+    """Return every key that a request carries, in the places that its integration lists, and as a Bearer anywhere."""
+    found = []
+    for value in head.values("authorization"):
+        scheme, _, rest = value.strip().partition(" ")
+        if scheme.lower() == "bearer" or (scheme.lower() == "token" and "token" in route.integration.key_in):
+            found.append(rest.strip())
+        elif not rest and "bare" in route.integration.key_in:
+            found.append(scheme)
+    for place in route.integration.key_in:
+        if place.startswith("header:"):
+            found.extend(value.strip() for value in head.values(place[7:]))
+        elif place.startswith("query:"):
+            found.extend(query_values(route.query, place[6:]))
+    return [secret for secret in found if secret]
+
+
+def query_values(query: str, name: str) -> list[str]:
+    """Return the decoded values of one query parameter."""
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return [unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name]

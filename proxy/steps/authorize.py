@@ -1,0 +1,121 @@
+"""Authorize: may this key make this call? Tenant state, scope, model, price, objects. Money is not looked at here."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from proxy.bounds.references import references
+from proxy.errors import Refusal, refuse
+from proxy.pricing.card import ModelRates
+from proxy.pricing.formula import Prices
+from proxy.providers.json_path import look, matches
+from proxy.providers.permit import FreeRoute, Permit
+from proxy.providers.route import Route
+from proxy.store.doors import Directory
+from proxy.tenants.key import KeyHolder
+from proxy.tenants.tenant import TenantState
+from proxy.wire.strict_json import parse_object
+
+MODEL_LENGTH_MAX = 200
+
+
+def admit_holder(route: Route, holder: KeyHolder) -> None:
+    """Refuse what needs no body to be refused: suspended, key_scope, model_not_allowed for a whole integration."""
+    if holder.tenant.state is TenantState.SUSPENDED:
+        refuse(Refusal.SUSPENDED, "This account is suspended by its operator. Ask the operator.")
+    if not holder.key.allows("proxy"):
+        refuse(Refusal.KEY_SCOPE, "This key may not call providers: it lacks the scope 'proxy'.")
+    allowed = holder.key.integrations
+    if allowed and route.integration.name not in allowed:
+        refuse(Refusal.KEY_SCOPE, f"This key may not call {route.integration.name}.")
+
+
+async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Directory) -> Permit:
+    """Return the call's permit. Raises Refused: malformed_request, model_not_allowed, unpriced_model, not_found."""
+    endpoint = route.endpoint
+    body = _parse(raw) if endpoint.json_body and endpoint.method == "POST" else {}
+    for rule in endpoint.refuse:
+        if matches(body, rule.when):
+            refuse(Refusal.MALFORMED_REQUEST, rule.say)
+    known = await _known(route, holder, body, directory)
+    if endpoint.free:
+        return Permit(route, holder, raw, body, "", False, None, None, known)
+    model = _model(route, body)
+    if holder.key.models and model not in holder.key.models:
+        refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
+    prices = Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
+    return Permit(route, holder, raw, body, model, _streamed(route, body), _rates(prices, model), prices, known)
+
+
+def free_token(permit: Permit) -> FreeRoute:
+    """Return the leave to send without a hold, for a free endpoint only."""
+    if not permit.route.endpoint.free:
+        refuse(Refusal.INTERNAL_ERROR, "A metered route was about to be sent without a hold.")
+    return FreeRoute(permit.route.endpoint.name)
+
+
+def _parse(raw: bytes) -> Mapping[str, Any]:
+    try:
+        return parse_object(raw)
+    except ValueError as error:
+        refuse(Refusal.MALFORMED_REQUEST, f"The request cannot be read: {error}.")
+
+
+def _model(route: Route, body: Mapping[str, Any]) -> str:
+    where = route.endpoint.model
+    if where.path:
+        model: object = unquote(route.parameters[where.path])
+    elif where.body:
+        model = look(body, where.body)
+    else:
+        model = where.fixed
+    if model is None and where.fixed:
+        model = where.fixed
+    if not isinstance(model, str) or not model:
+        refuse(Refusal.MALFORMED_REQUEST, f"{where.body or 'model'} must name a model as a string.")
+    if len(model) > MODEL_LENGTH_MAX or not model.isprintable() or not model.isascii():
+        refuse(Refusal.MALFORMED_REQUEST, "The model's name is too long or holds characters that no model has.")
+    return model
+
+
+def _streamed(route: Route, body: Mapping[str, Any]) -> bool:
+    endpoint = route.endpoint
+    if not endpoint.stream:
+        return endpoint.streams_always
+    value = look(body, endpoint.stream)
+    if value is not None and not isinstance(value, bool):
+        refuse(Refusal.MALFORMED_REQUEST, f"{endpoint.stream} must be true or false.")
+    return bool(value)
+
+
+def _rates(prices: Prices, model: str) -> ModelRates:
+    rates = prices.card.find(prices.integration, model)
+    if rates is None:
+        refuse(
+            Refusal.UNPRICED_MODEL,
+            f"The model {model!r} of {prices.integration} has no price here, so it is not served. "
+            "Check its name, or ask your operator to add a rate.",
+        )
+    return rates
+
+
+async def _known(
+    route: Route, holder: KeyHolder, body: Mapping[str, Any], directory: Directory
+) -> dict[str, int | None]:
+    """Return the tokens behind each object that the request names, all of which must be the tenant's own."""
+    named = []
+    at = route.endpoint.objects.at
+    if at:
+        named.append(unquote(route.parameters[at]))
+    if route.endpoint.bound is not None and body:
+        named.extend(object_id for _, object_id in references(body, route.endpoint.bound))
+    known: dict[str, int | None] = {}
+    for object_id in named:
+        owned = await directory.owned(route.integration.name, object_id)
+        if owned is None and route.integration.policy.unowned_objects == "allow":
+            known[object_id] = None
+        elif owned is None or owned.tenant != holder.tenant.id:
+            refuse(Refusal.NOT_FOUND, "The request names an object that this account did not create here.")
+        else:
+            known[object_id] = owned.tokens
+    return known

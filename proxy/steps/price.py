@@ -1,0 +1,105 @@
+"""Price: turn what was read of an answer into a bill, with the card and margins that the call was held with.
+
+Reported usage is the truth. Where there is none, or the answer was cut short, the bill rests on evidence: the bytes
+of output that were seen, and the bytes of the request. Where nothing was seen there is nothing to bill.
+"""
+
+from collections.abc import Mapping
+
+from proxy.calls.evidence import Certainty
+from proxy.ledger.bill import Bill, Part
+from proxy.ledger.hold import Hold
+from proxy.money import Quantity, ceil_div
+from proxy.pricing.card import Conditions, ModelRates
+from proxy.pricing.formula import Used, price
+from proxy.providers.permit import Permit
+from proxy.usage.reading import Reading
+
+BYTES_PER_TOKEN = 4
+"""Evidence is counted at four bytes a token: about what English text comes to, so a lower bound for most."""
+
+
+def price_call(permit: Permit, held: Hold, reading: Reading | None, *, input_at_least: bool = False) -> Bill:
+    """Return the bill of what was read, None being nothing at all.
+
+    With `input_at_least` the input is billed even if no output was seen.
+    """
+    reading = reading or Reading()
+    certainty, quantities = _evidence(permit, reading, input_at_least)
+    model = reading.model or permit.model
+    parts = [_part(permit, held, reading, model, quantities)] if quantities else []
+    parts += [_part(permit, held, reading, other, used) for other, used in reading.other_models.items()]
+    return _bill(permit, held, reading, model, certainty, tuple(part for part, _ in parts), [used for _, used in parts])
+
+
+def _bill(
+    permit: Permit,
+    held: Hold,
+    reading: Reading,
+    model: str,
+    certainty: Certainty,
+    parts: tuple[Part, ...],
+    used: list[Used],
+) -> Bill:
+    if permit.prices is None:
+        raise ValueError("a call without prices has no bill")
+    priced = price(permit.prices, used)
+    return Bill(
+        call=held.call,
+        integration=held.integration,
+        endpoint=held.endpoint,
+        key=held.key,
+        model=model,
+        certainty=certainty,
+        rate_card=held.rate_card,
+        margins=held.margins,
+        parts=parts,
+        lines=priced.lines,
+        upstream_cost_nanos=priced.cost_nanos,
+        charge_nanos=priced.charge_nanos,
+        unpriced=priced.unpriced,
+        reported_cost=reading.reported_cost,
+    )
+
+
+def _part(
+    permit: Permit, held: Hold, reading: Reading, model: str, quantities: Mapping[str, Quantity]
+) -> tuple[Part, Used]:
+    """Find the rates of a model of the answer; one that has none is priced as the request's."""
+    rates: ModelRates | None = None
+    priced_as = model
+    if permit.prices is not None:
+        rates = permit.prices.card.find(permit.route.integration.name, model)
+    if rates is None:
+        rates, priced_as = permit.rates, permit.model
+    if rates is None:
+        raise ValueError("a call without rates has no bill")
+    conditions = Conditions(reading.tier, context_of(quantities), held.period)
+    return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
+
+
+def context_of(quantities: Mapping[str, Quantity]) -> int:
+    """Return the prompt's tokens: what context tiers are chosen by."""
+    return sum(
+        int(quantity)
+        for unit, quantity in quantities.items()
+        if unit.endswith("_tokens") and unit.startswith(("input_", "cache_read_", "cache_write_"))
+    )
+
+
+def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[Certainty, Mapping[str, Quantity]]:
+    certainty = reading.certainty
+    if certainty is Certainty.EXACT:
+        return certainty, reading.usage
+    seen = reading.output_bytes > 0 or reading.reported
+    if not seen and not input_at_least:
+        return Certainty.NONE, {}
+    if certainty is Certainty.NONE:
+        certainty = Certainty.AT_LEAST
+    quantities = dict(reading.usage) if reading.reported else {}
+    if not any(unit.startswith(("input_", "cache_")) for unit in quantities):
+        quantities["input_tokens"] = ceil_div(len(permit.raw), BYTES_PER_TOKEN)
+    output = max(reading.output_events, ceil_div(reading.output_bytes, BYTES_PER_TOKEN))
+    if output > quantities.get("output_tokens", 0):
+        quantities["output_tokens"] = output
+    return certainty, quantities

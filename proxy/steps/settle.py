@@ -1,0 +1,55 @@
+"""Settle: end the hold, once, durably, before the caller gets the last byte.
+
+The ledger has `COMMIT_S` to commit. If it needs longer the ending is fsynced to the journal instead, from which it is
+settled by call id as soon as the ledger can, or at the next start. If neither is possible there is no proof of the
+call, and LedgerUnavailable says so: the answer is cut then, never ended.
+"""
+
+import asyncio
+from typing import Protocol
+
+from proxy.errors import LedgerUnavailable
+from proxy.ledger.call import Ending, Receipt
+from proxy.store.doors import Ledger
+from proxy.tasks import Tasks
+
+COMMIT_S = 0.25
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 5.0
+
+
+class Journal(Protocol):
+    """Keeps endings that the ledger could not commit in time."""
+
+    async def append(self, ending: Ending) -> None:
+        """Write and fsync one ending. Raises OSError if it cannot."""
+        ...
+
+
+async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks) -> Receipt | None:
+    """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
+    try:
+        async with asyncio.timeout(COMMIT_S):
+            return await ledger.end(ending)
+    except (TimeoutError, LedgerUnavailable):
+        pass
+    try:
+        await journal.append(ending)
+    except OSError as error:
+        tasks.start(_insist(ending, ledger), name="settle")
+        raise LedgerUnavailable(f"neither ledger nor journal can be written: {error}") from error
+    tasks.start(_insist(ending, ledger), name="settle")
+    return None
+
+
+async def _insist(ending: Ending, ledger: Ledger) -> None:
+    """Try until the ledger has it; ending a call twice changes nothing."""
+    pause = RETRY_FIRST_S
+    while True:
+        try:
+            await ledger.end(ending)
+        except LedgerUnavailable:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_MOST_S)
+        else:
+            return

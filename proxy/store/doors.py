@@ -1,0 +1,240 @@
+"""What the house may ask of a database. One suite of tests runs against every one of them and a dict model."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from proxy.ledger.call import CallRecord, Ending, Receipt
+from proxy.ledger.entry import Entry
+from proxy.ledger.exposure import Exposure
+from proxy.ledger.hold import Hold, HoldRequest
+from proxy.ledger.transitions import Deposit
+from proxy.ledger.wallet import Short, Wallet
+from proxy.pricing.card import RateCard
+from proxy.pricing.cascade import MarginTable, Slot
+from proxy.tenants.key import Key, KeyHolder
+from proxy.tenants.tenant import Tenant, TenantState
+
+
+class OwnedObject(Struct, frozen=True):
+    """An object at a provider, and the tenant that made it through Faregate.
+
+    `tokens` is what continuing from it may add to a request's input; None while it is not known.
+    """
+
+    integration: str
+    id: str
+    tenant: str
+    kind: str
+    call: str
+    created_at: int
+    tokens: int | None = None
+
+
+class Ledger(Protocol):
+    """The wallet's verbs, each durable when it returns. LedgerUnavailable: nothing could be committed."""
+
+    async def hold(self, request: HoldRequest) -> Hold | Short:
+        """Reserve a call's worst case, or say what was missing. Asked again for the same call: its hold.
+
+        Raises InvariantBroken if that call is over, is another tenant's, or if there is no such tenant.
+        """
+        ...
+
+    async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
+        """Take more for a running call; None if it is not available. Raises NoHold if it never had a hold."""
+        ...
+
+    async def end(self, ending: Ending) -> Receipt:
+        """End a hold, in one transaction with its entry, its exposure, its call row and its object's tokens.
+
+        Ending a call that is over changes nothing and returns a receipt with `already`. Raises NoHold if the
+        call never had a hold, InvariantBroken if it is another tenant's.
+        """
+        ...
+
+    def checkpoint(self, call: str, evidence: str) -> None:
+        """Keep what was seen of a running call (a bill's JSON). Does not wait; rides in the next batch."""
+        ...
+
+    def record(self, record: CallRecord) -> None:
+        """Keep a call that had no hold (free, refused). Does not wait; dropped when the queue is full."""
+        ...
+
+    async def deposit(self, given: Deposit) -> Entry | Short:
+        """Write a credit, adjustment or refund. The same entry id again returns the entry that was made.
+
+        Raises BadRequest if there is no such tenant, or if that id names another movement.
+        """
+        ...
+
+    async def own(self, objects: Sequence[OwnedObject]) -> None:
+        """Record who made these objects, before anything that names them is relayed. The first owner stays."""
+        ...
+
+    async def disown(self, integration: str, object_id: str) -> None:
+        """Forget an object that its owner deleted."""
+        ...
+
+    async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
+        """Return the holds of workers that are gone, oldest first: what recovery must end."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """The number of this start; holds of earlier ones are orphans."""
+        ...
+
+
+class Directory(Protocol):
+    """Finds the party behind a key, and what is in force now. Answers may be a moment old, at most 2 s."""
+
+    async def holder(self, secret_hash: str) -> KeyHolder | None:
+        """Return the key with this hash, revoked and expired ones included, or None."""
+        ...
+
+    async def wallet(self, tenant: str) -> Wallet:
+        """Return a tenant's wallet as it was a moment ago; admission never relies on it."""
+        ...
+
+    def rate_card(self) -> RateCard:
+        """Return the rate card in force."""
+        ...
+
+    def margins(self) -> MarginTable:
+        """Return the margin table in force."""
+        ...
+
+    async def owned(self, integration: str, object_id: str) -> OwnedObject | None:
+        """Return an object that was made through Faregate, or None."""
+        ...
+
+
+class WalletView(Struct, frozen=True):
+    """A wallet and the tenant that it belongs to."""
+
+    tenant: Tenant
+    wallet: Wallet
+
+
+class MarginRow(Struct, frozen=True):
+    """One margin in force, and since when."""
+
+    slot: Slot
+    pct: str
+    version: int
+    set_at: int
+
+
+class Held(Struct, frozen=True):
+    """How many holds are open, and what they reserve together."""
+
+    holds: int
+    nanos: int
+
+
+class Fault(Struct, frozen=True):
+    """One thing that verification found wrong, in a sentence, and where: an entry, a call, or the wallet (empty)."""
+
+    tenant: str
+    entry: str
+    problem: str
+
+
+class Verdict(Struct, frozen=True):
+    """What verification found. `ok` is true when there are no faults."""
+
+    ok: bool
+    wallets: int
+    entries: int
+    open_holds: int
+    faults: tuple[Fault, ...] = ()
+
+
+class Registry(Protocol):
+    """The operator's verbs over tenants, keys and margins, and his reads. BadRequest: that cannot be."""
+
+    async def create_tenant(self, tenant: Tenant) -> Tenant:
+        """Add a tenant and its empty wallet."""
+        ...
+
+    async def find_tenant(self, name_or_id: str) -> Tenant:
+        """Return the tenant of this id, or of this name if it is unique."""
+        ...
+
+    async def tenants(self, limit: int, after: str = "") -> Sequence[WalletView]:
+        """Return tenants by id."""
+        ...
+
+    async def set_tenant_state(self, tenant: str, state: TenantState) -> Tenant:
+        """Suspend or resume."""
+        ...
+
+    async def create_key(self, key: Key, secret_hash: str) -> Key:
+        """Add a key."""
+        ...
+
+    async def keys(self, tenant: str | None, limit: int, after: str = "") -> Sequence[Key]:
+        """Return keys by id."""
+        ...
+
+    async def find_key(self, key: str) -> Key:
+        """Return one key; BadRequest 404 for an unknown one."""
+        ...
+
+    async def revoke_key(self, key: str, at: int) -> Key:
+        """Revoke a key from `at` on."""
+        ...
+
+    async def set_margin(self, slot: Slot, pct: str, at: int) -> MarginRow:
+        """Put a margin in force, as a new version of the table."""
+        ...
+
+    async def margin_rows(self) -> Sequence[MarginRow]:
+        """Return the margins in force."""
+        ...
+
+    async def wallet(self, tenant: str) -> Wallet:
+        """Return a wallet as committed."""
+        ...
+
+    async def entries(self, tenant: str, limit: int, before_seq: int | None = None) -> Sequence[Entry]:
+        """Return a wallet's entries, newest first."""
+        ...
+
+    async def entry(self, entry: str) -> Entry:
+        """Return one entry of any wallet; BadRequest 404 for an unknown one."""
+        ...
+
+    async def calls(self, tenant: str, limit: int, before: str = "") -> Sequence[CallRecord]:
+        """Return a tenant's calls, newest first."""
+        ...
+
+    async def exposures(self, limit: int) -> Sequence[Exposure]:
+        """Return exposures, newest first."""
+        ...
+
+    async def holds(self) -> Sequence[Hold]:
+        """Return every open hold."""
+        ...
+
+    async def held(self) -> Held:
+        """Return what all open holds come to."""
+        ...
+
+    async def verify(self, tenant: str | None = None) -> Verdict:
+        """Check chain, sums, holds and every charge against stored usage, rate card and margins."""
+        ...
+
+
+class Store(Ledger, Directory, Registry, Protocol):
+    """One database, behind all its doors."""
+
+    async def open(self, card: RateCard) -> None:
+        """Create or upgrade the schema, start a new epoch, put a rate card in force. Raises BadConfig."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is queued and let go of the files."""
+        ...

@@ -1,0 +1,24 @@
+-- What is said once, when the database is opened.
+
+-- name: next_epoch
+-- A new start: whatever is held by earlier ones is an orphan.
+UPDATE meta SET epoch = epoch + 1 RETURNING epoch;
+
+-- name: insert_rate_card
+-- A rate card that was not seen before.
+INSERT INTO rate_card (version, content, first_seen) VALUES (?, ?, ?) ON CONFLICT (version) DO NOTHING;
+
+-- name: find_rate_card
+-- A rate card's content, as JSON.
+SELECT content FROM rate_card WHERE version = ?;
+
+-- name: wallets_astray
+-- Wallets that disagree with their last entry or with their open holds: a quick check before anything is served.
+SELECT wallet.tenant FROM wallet
+LEFT JOIN entry ON entry.tenant = wallet.tenant AND entry.seq = wallet.seq
+WHERE wallet.balance <> coalesce(entry.balance_after_nanos, 0)
+   OR wallet.head <> coalesce(entry.hash, '')
+   OR (wallet.seq > 0) <> (entry.seq IS NOT NULL)
+   OR wallet.held <> (SELECT coalesce(sum(wallet_nanos), 0) FROM hold
+                      WHERE state = 'held' AND hold.tenant = wallet.tenant)
+LIMIT 3;

@@ -1,0 +1,64 @@
+"""The wallet's verbs as the house sees them: each hands its deed to the writer and waits for the disk."""
+
+from collections.abc import Sequence
+
+from proxy.ledger.call import CallRecord, Ending, Receipt
+from proxy.ledger.entry import Entry
+from proxy.ledger.hold import Hold, HoldRequest
+from proxy.ledger.transitions import Deposit
+from proxy.ledger.wallet import Short
+from proxy.store.doors import OwnedObject
+from proxy.store.sqlite import verbs
+from proxy.store.sqlite.batch import Need
+from proxy.store.sqlite.doorway import Doorway
+from proxy.store.sqlite.rows import to_hold
+from proxy.store.sqlite.statements import DIRECTORY
+from proxy.store.sqlite.writer import QUEUE_MAX
+
+
+class SqliteLedger(Doorway):
+    """Implements `doors.Ledger`."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of this start."""
+        return self._parts.epoch
+
+    async def hold(self, request: HoldRequest) -> Hold | Short:
+        """Reserve a call's worst case, or say what was missing."""
+        return await self._parts.writer.submit(
+            lambda batch: verbs.hold(batch, request), Need(request.call, request.tenant)
+        )
+
+    async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
+        """Take more for a running call; None if it is not available. Raises NoHold if it never had a hold."""
+        return await self._parts.writer.submit(lambda batch: verbs.raise_hold(batch, call, more, cost_more), Need(call))
+
+    async def end(self, ending: Ending) -> Receipt:
+        """End a hold; once only. Raises NoHold if the call never had one."""
+        need = Need(ending.record.id, ending.record.tenant)
+        return await self._parts.writer.submit(lambda batch: verbs.end(batch, ending), need)
+
+    def checkpoint(self, call: str, evidence: str) -> None:
+        """Keep what was seen of a running call, with the next batch; dropped when the queue is full."""
+        self._parts.writer.offer(lambda batch: verbs.checkpoint(batch, call, evidence), QUEUE_MAX, Need(call))
+
+    def record(self, record: CallRecord) -> None:
+        """Keep a call that had no hold, with the next batch; dropped when the queue is half full."""
+        self._parts.writer.offer(lambda batch: verbs.record(batch, record), QUEUE_MAX // 2)
+
+    async def deposit(self, given: Deposit) -> Entry | Short:
+        """Write a credit, adjustment or refund; the same entry id again returns the entry that was made."""
+        return await self._parts.writer.submit(lambda batch: verbs.deposit(batch, given))
+
+    async def own(self, objects: Sequence[OwnedObject]) -> None:
+        """Record who made these objects."""
+        await self._parts.writer.submit(lambda batch: verbs.own(batch, objects))
+
+    async def disown(self, integration: str, object_id: str) -> None:
+        """Forget an object that its owner deleted."""
+        await self._parts.writer.submit(lambda batch: verbs.disown(batch, integration, object_id))
+
+    async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
+        """Return the holds of earlier starts, oldest first."""
+        return [to_hold(row) for row in await self._parts.calls.all(DIRECTORY.open_holds_before, (before_epoch,))]

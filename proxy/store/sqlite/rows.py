@@ -1,0 +1,114 @@
+"""Turns rows into values and back. A row has its struct's fields in their order; flags are 0 or 1, lists are JSON."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from msgspec import json, structs
+
+from proxy.ledger.call import CallRecord, Outcome
+from proxy.ledger.entry import Entry
+from proxy.ledger.exposure import Exposure
+from proxy.ledger.hold import Hold, HoldState
+from proxy.ledger.wallet import Wallet
+from proxy.pricing.cascade import MarginTable
+from proxy.store.doors import MarginRow, OwnedObject
+from proxy.tenants.key import Key
+from proxy.tenants.tenant import Tenant, TenantState
+
+Row = Sequence[Any]
+"""What sqlite3 gives and takes: integers, strings and None."""
+
+
+def to_wallet(row: Row) -> Wallet:
+    """Read a wallet."""
+    return Wallet(*row)
+
+
+def to_hold(row: Row) -> Hold:
+    """Read a hold."""
+    return Hold(*_replaced(row, {10: bool(row[10]), 14: HoldState(row[14])}))
+
+
+def hold_row(hold: Hold) -> Row:
+    """Write a hold."""
+    row = structs.astuple(hold)
+    return (*row[:10], int(hold.waived), *row[11:14], hold.state.value, hold.evidence)
+
+
+def to_entry(row: Row) -> Entry:
+    """Read an entry."""
+    return Entry(*row)
+
+
+def to_exposure(row: Row) -> Exposure:
+    """Read an exposure."""
+    return Exposure(*_replaced(row, {5: bool(row[5])}))
+
+
+def exposure_row(exposure: Exposure) -> Row:
+    """Write an exposure."""
+    row = structs.astuple(exposure)
+    return (*row[:5], int(exposure.at_most), row[6])
+
+
+def to_call(row: Row) -> CallRecord:
+    """Read a call's record."""
+    return CallRecord(*_replaced(row, {6: Outcome(row[6])}))
+
+
+def call_row(record: CallRecord) -> Row:
+    """Write a call's record."""
+    row = structs.astuple(record)
+    return (*row[:6], record.outcome.value, *row[7:])
+
+
+def to_object(row: Row) -> OwnedObject:
+    """Read an owned object."""
+    return OwnedObject(*row)
+
+
+def to_tenant(row: Row) -> Tenant:
+    """Read a tenant."""
+    return Tenant(row[0], row[1], TenantState(row[2]), bool(row[3]), row[4])
+
+
+def tenant_row(tenant: Tenant) -> Row:
+    """Write a tenant."""
+    return (tenant.id, tenant.name, tenant.state.value, int(tenant.test), tenant.created_at)
+
+
+def to_key(row: Row) -> Key:
+    """Read a key."""
+    return Key(*_replaced(row, {column: _names(row[column]) for column in (3, 8, 9)}))
+
+
+def key_row(key: Key) -> Row:
+    """Write a key."""
+    row = structs.astuple(key)
+    return (*row[:3], _text(key.scopes), *row[4:8], _text(key.integrations), _text(key.models))
+
+
+def to_margin(row: Row) -> MarginRow:
+    """Read a margin: (version, tenant, integration, unit, pct, set_at)."""
+    return MarginRow((row[1], row[2], row[3]), row[4], row[0], row[5])
+
+
+def margin_table(rows: Sequence[MarginRow], version: int) -> MarginTable:
+    """Return the table as of a version: of every slot, the last row up to it. Rows come in order of version."""
+    return MarginTable(version, {row.slot: Decimal(row.pct) for row in rows if row.version <= version})
+
+
+def _replaced(row: Row, by: Mapping[int, Any]) -> list[Any]:
+    values = list(row)
+    for column, value in by.items():
+        values[column] = value
+    return values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return json.decode(text, type=tuple[str, ...])
+
+
+def _text(names: tuple[str, ...]) -> str:
+    return json.encode(names).decode()

@@ -1,0 +1,221 @@
+"""The writer: one thread that commits what callers on the event loop hand it, a batch at a time.
+
+Group commit without a timer: while one batch is being committed the next one gathers, so a lone call waits for one
+fsync and batches grow with the load. The queue is bounded; what does not fit is refused at once.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from proxy.errors import LedgerUnavailable
+from proxy.store.sqlite.batch import Need
+from proxy.store.sqlite.committer import Committer, Failed, Verb
+from proxy.store.sqlite.database import Database
+
+T = TypeVar("T")
+
+QUEUE_MAX = 5_000
+"""Verbs that may wait. More would wait longer than their callers do."""
+
+BATCH_MAX = 500
+"""Verbs in one transaction: bounds how long the first of them waits for the last."""
+
+IDLE_S = 1.0
+"""A pause after which the WAL is emptied."""
+
+STOP_TIMEOUT_S = 5.0
+"""How long a close waits for the thread."""
+
+_NOTHING = Need()
+_log = logging.getLogger(__name__)
+
+
+class Job:
+    """A verb on its way, who waits for it, and what to do on the loop when it is committed."""
+
+    __slots__ = ("future", "need", "then", "verb")
+
+    def __init__(
+        self,
+        verb: Verb[Any],
+        need: Need,
+        future: asyncio.Future[Any] | None = None,
+        then: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.verb = verb
+        self.need = need
+        self.future = future
+        self.then = then
+
+
+class Writer:
+    """Owns the thread that owns the database. Used from the event loop that it was made on.
+
+    `observe(verbs, seconds)` is told of every batch, `broke(why)` once, when the disk has failed for good.
+    """
+
+    def __init__(self, observe: Callable[[int, float], None], broke: Callable[[str], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._open = False
+        self._running: list[Job] = []
+        self._observe = observe
+        self._broke = broke
+
+    async def start(self, opener: Callable[[], Database]) -> Database:
+        """Start the thread, which opens the database, and return what it opened. Raises what `opener` raises."""
+        started: asyncio.Future[Database] = self._loop.create_future()
+        # A daemon, so that a disk that hangs cannot keep the process from ending; `stop` joins it.
+        self._thread = threading.Thread(target=self._run, args=(opener, started), name="faregate-writer", daemon=True)
+        self._thread.start()
+        self._open = True
+        try:
+            return await started
+        except BaseException:
+            await self.stop()
+            raise
+
+    def submit(
+        self, verb: Verb[T], need: Need = _NOTHING, then: Callable[[T], None] | None = None
+    ) -> asyncio.Future[T]:
+        """Hand over a verb; the future has its result once it is on disk.
+
+        `then` runs on the loop with the result, before any waiter and also if nobody waits any more.
+        Raises LedgerUnavailable at once if too many are waiting or the store is closed.
+        """
+        if not self._open:
+            raise LedgerUnavailable("the ledger is closed")
+        if self._queue.qsize() >= QUEUE_MAX:
+            raise LedgerUnavailable(f"more than {QUEUE_MAX} ledger operations are waiting")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(Job(verb, need, future, then))
+        return future
+
+    def offer(self, verb: Verb[None], waiting_most: int, need: Need = _NOTHING) -> bool:
+        """Hand over a verb that nobody waits for, unless more than `waiting_most` are waiting already."""
+        if not self._open or self._queue.qsize() >= waiting_most:
+            return False
+        self._queue.put(Job(verb, need))
+        return True
+
+    async def stop(self) -> None:
+        """Commit what was handed over, close the database, end the thread.
+
+        Raises LedgerUnavailable if that takes longer than STOP_TIMEOUT_S.
+        """
+        thread = self._thread
+        if thread is None:
+            return
+        if self._open:
+            self._open = False
+            self._queue.put(None)
+        await asyncio.to_thread(thread.join, STOP_TIMEOUT_S)
+        if thread.is_alive():
+            raise LedgerUnavailable(f"the ledger's writer did not stop within {STOP_TIMEOUT_S:.0f} s")
+        self._thread = None
+
+    # From here on: the writer's thread.
+
+    def _run(self, opener: Callable[[], Database], started: asyncio.Future[Database]) -> None:
+        try:
+            database = opener()
+        except Exception as error:  # noqa: BLE001  # whatever it is, `start` raises it where it is awaited
+            self._call(_fail, started, error)
+            return
+        try:
+            if self._call(_succeed, started, database):
+                self._serve(Committer(database.connection, database.epoch))
+        except Exception as error:
+            self._call(self._abandon, repr(error))
+            raise
+        finally:
+            database.close()
+
+    def _serve(self, committer: Committer) -> None:
+        told = False
+        while True:
+            jobs, stopping = self._take(committer)
+            if jobs:
+                self._running = jobs
+                began = time.perf_counter()
+                results = committer.commit([job.verb for job in jobs], [job.need for job in jobs])
+                if not self._call(self._deliver, jobs, results, time.perf_counter() - began):
+                    return
+            if committer.broken and not told:
+                told = self._call(self._broke, committer.broken)
+            if stopping:
+                committer.truncate()
+                return
+            committer.checkpoint(quiet=self._queue.empty())
+
+    def _take(self, committer: Committer) -> tuple[list[Job], bool]:
+        """Wait for a job, then take all that are waiting; also tell whether to stop after them."""
+        try:
+            job = self._queue.get(timeout=IDLE_S if committer.idle_work else None)
+        except Empty:
+            committer.truncate()
+            job = self._queue.get()
+        jobs: list[Job] = []
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == BATCH_MAX:
+                return jobs, False
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return jobs, False
+        return jobs, True
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> bool:
+        """Run something on the loop; False if the loop is gone, and with it everyone who could be told."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            _log.error("the event loop ended before the ledger was closed")
+            return False
+        return True
+
+    # From here on: the loop again.
+
+    def _deliver(self, jobs: list[Job], results: list[object], seconds: float) -> None:
+        """Wake who waits. `then` is called before they run, and after all are sure to be woken."""
+        for job, result in zip(jobs, results, strict=True):
+            if job.future is None:
+                if isinstance(result, Failed):
+                    _log.warning("a ledger operation that nobody waits for failed: %s", result.error)
+            elif isinstance(result, Failed):
+                _fail(job.future, result.error)
+            else:
+                _succeed(job.future, result)
+        for job, result in zip(jobs, results, strict=True):
+            if job.then is not None and not isinstance(result, Failed):
+                job.then(result)
+        self._observe(len(jobs), seconds)
+
+    def _abandon(self, why: str) -> None:
+        """The thread died of a bug: nobody may wait for it for ever."""
+        self._open = False
+        jobs = self._running
+        while not self._queue.empty():
+            job = self._queue.get_nowait()
+            jobs += [job] if job is not None else []
+        for job in jobs:
+            if job.future is not None:
+                _fail(job.future, LedgerUnavailable(f"the ledger's writer died: {why}"))
+        self._broke(why)
+
+
+def _succeed(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,1 @@
+"""Who pays, and the secrets that say so. Pure; no I/O."""

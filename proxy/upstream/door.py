@@ -1,0 +1,70 @@
+"""What the house asks of a provider's HTTP side. The client beside it is the real one; a simulation has its own."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from msgspec import Struct
+
+from proxy.errors import FaregateError
+from proxy.ledger.hold import Hold
+from proxy.providers.permit import FreeRoute
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Outbound(Struct, frozen=True):
+    """A request as the provider will see it, but for our credentials. `target` is path and query, escapes kept."""
+
+    integration: str
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+
+class Failure(Enum):
+    """How an upstream fails without answering, or in the middle of an answer."""
+
+    UNREACHABLE = "unreachable"
+    DISCONNECTED = "disconnected"
+    NO_ANSWER = "no_answer"
+    STALLED = "stalled"
+    CUT = "cut"
+
+
+class UpstreamFailed(FaregateError):
+    """The upstream failed. `sent` is False only if it is certain that the provider never saw the request."""
+
+    def __init__(self, failure: Failure, *, sent: bool) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+        self.sent = sent
+
+
+class Answer(Protocol):
+    """An answer whose head has arrived. `framed` tells that its end can be told from a cut."""
+
+    status: int
+    headers: Headers
+    framed: bool
+
+    async def read(self) -> bytes:
+        """Return the next bytes as they came, or `b""` at the end. Raises UpstreamFailed."""
+        ...
+
+    def abort(self) -> None:
+        """Stop: close the connection, whatever is still under way."""
+        ...
+
+    def close(self) -> None:
+        """Let go of an answer that was read to its end; its connection may serve another call."""
+        ...
+
+
+class Upstream(Protocol):
+    """Sends requests to providers."""
+
+    async def send(self, request: Outbound, leave: Hold | FreeRoute) -> Answer:
+        """Send once and return the answer's head. Raises UpstreamFailed."""
+        ...

@@ -1,0 +1,81 @@
+"""Quantities as signed sums of reported numbers, checked: `prompt_tokens - details.cached_tokens | cached_tokens`.
+
+Terms are paths below the usage object, separated by ` + ` or ` - ` (with blanks). A term may name alternatives with
+` | `: the first that is there counts. A path that leads to several numbers counts their sum; none is zero.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.money import Quantity
+from proxy.wire.paths import Step, find_all, parse_path
+
+COUNT_MAX = 10**12
+"""No answer uses more of anything; a larger number is a mistake upstream."""
+
+_TERM = re.compile(r"(?:^|\s+)([+-]\s+)?(.+?)(?=\s+[+-]\s|$)", re.DOTALL)
+
+
+class Absurd(ValueError):
+    """A reported quantity that cannot be one: negative, not a number, too large, or less than its own parts."""
+
+
+class Term(Struct, frozen=True):
+    """One reported number, added or taken off."""
+
+    sign: int
+    paths: tuple[tuple[Step, ...], ...]
+
+    def values(self, usage: dict[str, Any]) -> list[Any]:
+        """Return what stands at the first of the paths that leads anywhere."""
+        for path in self.paths:
+            found = find_all(path, usage)
+            if found:
+                return found
+        return []
+
+
+def parse_terms(text: str) -> tuple[Term, ...]:
+    """Read a signed sum. Raises ValueError, saying what is wrong."""
+    terms = []
+    at = 0
+    while at < len(text):
+        match = _TERM.match(text, at)
+        if match is None or bool(terms) is not bool(match[1]) and not (match[1] and not terms):
+            raise ValueError(f"{text!r} is not a sum of paths: stuck at {text[at:]!r}")
+        sign = -1 if (match[1] or "+").startswith("-") else 1
+        terms.append(Term(sign, tuple(parse_path(path.strip()) for path in match[2].split(" | "))))
+        at = match.end()
+    if not terms:
+        raise ValueError("an empty sum; name at least one path")
+    return tuple(terms)
+
+
+def evaluate(terms: tuple[Term, ...], usage: dict[str, Any], decimal: bool) -> Quantity | None:
+    """Return the sum; None if not one of its terms is there. Raises Absurd."""
+    total: Quantity = 0
+    seen = False
+    for term in terms:
+        for value in term.values(usage):
+            seen = True
+            total += term.sign * quantity(value, decimal)
+    if total < 0:
+        raise Absurd(f"parts are larger than their whole: {total}")
+    return total if seen else None
+
+
+def quantity(value: object, decimal: bool) -> Quantity:
+    """Return a reported number as a quantity: whole, or also a decimal where `decimal` says so. Raises Absurd."""
+    number: Quantity
+    if type(value) is int:
+        number = value
+    elif type(value) is float and decimal and value == value and abs(value) <= COUNT_MAX:
+        number = Decimal(repr(value))
+    else:
+        raise Absurd(f"{value!r} is not a quantity")
+    if not 0 <= number <= COUNT_MAX:
+        raise Absurd(f"{number} is not a believable quantity")
+    return number

@@ -1,0 +1,190 @@
+"""Reads the usage of an answer from a copy of its bytes, as they come. The bytes that are relayed are not touched.
+
+Encoding undone, ballast left out, cut into documents, each document walked once. Nothing here raises on bad input:
+what cannot be read is left out, and the reading says `unparsed`.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import DecodeError
+
+from proxy.usage.measure import add_up, measure
+from proxy.usage.reading import Reading
+from proxy.usage.seen import Seen
+from proxy.usage.spec import ReaderSpec
+from proxy.wire.decoding import Decoder
+from proxy.wire.elements import ElementSplitter, closed
+from proxy.wire.framing import Framing, sniff
+from proxy.wire.lines import LineSplitter
+from proxy.wire.paths import find_all
+from proxy.wire.slim import Slimmer
+from proxy.wire.sse import SseSplitter
+
+DOCUMENT_BYTES_MAX = 64 << 20
+"""A JSON answer that is longer without its ballast is not read."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Reader:
+    """Feed it an answer's bytes; ask for a `snapshot` at any time; `finish` it when no more bytes come."""
+
+    def __init__(self, spec: ReaderSpec, framing: Framing, encoding: str | None = None) -> None:
+        self._spec = spec
+        self._plan = spec.plan
+        self._expected = framing
+        self._framing: Framing | None = None
+        self._decoder = Decoder(encoding) if encoding else None
+        self._slimmer = Slimmer()
+        self._head = b""
+        self._splitter: SseSplitter | LineSplitter | ElementSplitter | None = None
+        self._whole: list[bytes] = []
+        self._size = 0
+        self._seen = Seen()
+        self._answers: list[Reading] = []
+        self._unparsed = False
+        self._parsed = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer was seen."""
+        return self._seen.end or self._parsed
+
+    @property
+    def object_ids(self) -> tuple[tuple[str, str], ...]:
+        """The (kind, id) of objects that the answer has named so far."""
+        return tuple(self._seen.object_ids) if not self._plan.answers else self.snapshot().object_ids
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        data = self._slimmer.feed(data)
+        if self._framing is None:
+            self._head += data
+            self._begin(sniff(self._expected, self._head))
+            data, self._head = self._head, b"" if self._framing is not None else self._head
+            if self._framing is None:
+                return
+        self._take(data)
+
+    def snapshot(self) -> Reading:
+        """Return what was seen so far."""
+        unparsed = self._unparsed or (self._decoder is not None and self._decoder.failed)
+        if self._plan.answers:
+            return add_up(self._answers, self.complete, unparsed)
+        return measure(self._spec, self._seen, self.complete, unparsed)
+
+    def finish(self) -> Reading:
+        """Read what is left and return what was seen."""
+        match self._splitter:
+            case SseSplitter():
+                self._documents(event.data for event in self._splitter.finish())
+            case LineSplitter():
+                self._documents(self._splitter.finish())
+                self._parsed = not self._unparsed
+            case ElementSplitter():
+                self._parsed = self._splitter.complete
+            case None if self._framing is Framing.JSON:
+                self._document_at_end()
+        return self.snapshot()
+
+    def _begin(self, framing: Framing | None) -> None:
+        self._framing = framing
+        match framing:
+            case Framing.SSE:
+                self._splitter = SseSplitter()
+            case Framing.NDJSON:
+                self._splitter = LineSplitter()
+            case Framing.JSON_ARRAY:
+                self._splitter = ElementSplitter()
+
+    def _take(self, data: bytes) -> None:
+        splitter = self._splitter
+        if type(splitter) is SseSplitter:
+            for event in splitter.feed(data):
+                if event.data:
+                    self._document(event.data)
+                elif not event.parsed:
+                    self._unparsed = True
+        elif type(splitter) is LineSplitter or type(splitter) is ElementSplitter:
+            self._documents(splitter.feed(data))
+        elif self._framing is Framing.JSON:
+            self._size += len(data)
+            if self._size <= DOCUMENT_BYTES_MAX:
+                self._whole.append(data)
+            else:
+                self._unparsed, self._whole = True, []
+
+    def _documents(self, texts: Iterable[bytes | None]) -> None:
+        for text in texts:
+            if text is None:
+                self._unparsed = True
+            elif text:
+                self._document(text)
+
+    def _document(self, text: bytes) -> None:
+        """Read one document of a stream."""
+        if text in self._plan.literals:
+            self._seen.end = True
+            return
+        try:
+            self._walk(self._decode(text))
+        except (DecodeError, ValueError, RecursionError):
+            self._unparsed = True
+
+    def _document_at_end(self) -> None:
+        """Read the one document of an answer that is no stream."""
+        text, self._whole = b"".join(self._whole).removeprefix(_BOM), []
+        try:
+            document = self._decode(text)
+            for each in document if type(document) is list else [document]:
+                self._walk(each)
+            self._parsed = True
+        except (DecodeError, ValueError, RecursionError):
+            self._unparsed = True
+            self._read_output_of_cut(text)
+
+    def _decode(self, text: bytes) -> Any:
+        """Decode one document: fast and strict, or slowly as it may be (invalid UTF-8, lone surrogates).
+
+        Raises DecodeError, ValueError or RecursionError for what is no JSON at all.
+        """
+        try:
+            return self._plan.shape.decode(text)
+        except (DecodeError, UnicodeDecodeError):
+            return json.loads(text.decode("utf-8", "replace"))
+
+    def _walk(self, document: Any) -> None:
+        if self._plan.answers:
+            for path in self._plan.answers:
+                self._answers += [self._answer(each) for each in find_all(path, document)]
+            return
+        seen = self._seen
+        before = seen.output_bytes
+        self._plan.tree.walk(seen, document)
+        if seen.output_bytes > before:
+            seen.output_events += 1
+
+    def _answer(self, document: Any) -> Reading:
+        """Read a whole answer inside of another."""
+        seen = Seen()
+        self._plan.tree.walk(seen, document)
+        seen.output_events = 1 if seen.output_bytes else 0
+        return measure(self._spec, seen, complete=True, unparsed=False)
+
+    def _read_output_of_cut(self, text: bytes) -> None:
+        """Learn model and visible output of a document whose end is missing; its numbers may be cut, so no usage."""
+        for whole in closed(text):
+            try:
+                document = json.loads(whole.decode("utf-8", "replace"))
+                seen = Seen()
+                self._plan.tree.walk(seen, document)
+            except (ValueError, RecursionError):
+                continue
+            self._seen.model, self._seen.object_ids = seen.model, seen.object_ids
+            self._seen.output_bytes = seen.output_bytes
+            self._seen.output_events = 1 if seen.output_bytes else 0
+            return

@@ -1,0 +1,225 @@
+"""What a data file says about how one kind of answer reports its usage: the `readers:` entries of a provider file.
+
+Everything a provider does differently is here as data. Paths are written as `proxy.wire.paths` says, sums as
+`proxy.usage.expression` says; both are compiled, and mistakes in them refused, when a file is loaded.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from typing import Any
+
+from msgspec import Struct
+
+from proxy.usage.expression import Term, parse_terms
+from proxy.usage.seen import Seen
+from proxy.wire.paths import Step, join_paths, parse_path
+from proxy.wire.shape import Shape
+from proxy.wire.tree import Tree
+
+Sink = Callable[[Seen, Any], None]
+Rule = tuple[str, Sink]
+
+
+class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A unit as a signed sum of fields of the usage object. `decimal`: a fraction is no mistake (seconds)."""
+
+    sum: str
+    decimal: bool = False
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """The sum, compiled. Raises ValueError."""
+        return parse_terms(self.sum)
+
+
+class Count(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit that is counted in the answer itself, below its roots. The first that gives something decides:
+
+    `number`: a number the answer states; `distinct`: different values (ids, queries); `length`: elements of a list;
+    `once`: one, if anything is there. `models` and `except_models` are globs that the answer's model must (not)
+    match. `unless` names numbers: if one of them is positive, the unit is billed in another way. `without_usage`:
+    counts only in an answer without a usage object, and is then what it reports.
+    """
+
+    number: tuple[str, ...] = ()
+    distinct: tuple[str, ...] = ()
+    length: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    except_models: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    without_usage: bool = False
+
+    def rules(self, unit: str) -> Iterator[Rule]:
+        """Yield what to do with which path."""
+        yield from ((path, partial(_number, unit)) for path in self.number)
+        yield from ((path, partial(_item, unit)) for path in self.distinct)
+        yield from ((path, partial(_size, unit)) for path in self.length)
+        yield from ((path, partial(_once, unit)) for path in self.once)
+        yield from ((path, partial(_number, unless_key(path))) for path in self.unless)
+
+
+class Parts(Struct, frozen=True, forbid_unknown_fields=True):
+    """A list in the usage object that tells the passes of an answer apart, each with the model that made it.
+
+    Where it is there, `units` are the sums over its elements, by the model that the element names at `model` (none:
+    the answer's own); other units stay those of the usage object. The list is forgotten when the number at `changes`
+    becomes another one without a new list.
+    """
+
+    at: str
+    model: str
+    units: tuple[str, ...]
+    changes: str
+
+
+class Tier(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the answer names its service tier, in order of precedence, and the names that mean none in particular."""
+
+    at: tuple[str, ...]
+    standard: tuple[str, ...] = ()
+
+
+class Objects(Struct, frozen=True, forbid_unknown_fields=True):
+    """Objects of one kind that the answer names by their ids."""
+
+    kind: str
+    at: tuple[str, ...]
+
+
+class Cost(Struct, frozen=True, forbid_unknown_fields=True):
+    """The provider's own price, in the usage object: a number of 1/`per` USD."""
+
+    at: str
+    per: int = 1
+
+
+class Plan(Struct, frozen=True):
+    """A spec, compiled: what to decode of a document, and what to do with which value."""
+
+    shape: Any
+    tree: Tree[Seen]
+    answers: tuple[tuple[Step, ...], ...]
+    literals: frozenset[bytes]
+    parts: tuple[Step, ...]
+    part_model: tuple[Step, ...]
+    cost: tuple[Step, ...]
+
+
+class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """How one kind of answer reports its usage. The same spec serves its JSON and its streamed form.
+
+    `roots` are where an answer stands in a document (`.` itself, or wrapped in an event); `model`, `tier`, `usage`,
+    `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document (results of
+    a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths in the
+    document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end it.
+    Without `final` any usage is the last word. `details` maps a list in the usage object to the count it splits.
+    """
+
+    source: str
+    usage: tuple[str, ...] = ()
+    units: dict[str, str | Sum] = {}
+    roots: tuple[str, ...] = (".",)
+    answers: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    tier: Tier | None = None
+    details: dict[str, str] = {}
+    parts: Parts | None = None
+    counts: dict[str, Count] = {}
+    cost: Cost | None = None
+    objects: tuple[Objects, ...] = ()
+    output: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+    end_data: tuple[str, ...] = ()
+    final: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Compile at once: a mistake in the data is found when it is loaded."""
+        _ = self.plan
+        for each in self.sums.values():
+            _ = each.terms
+        unknown = set(self.parts.units) - set(self.units) if self.parts else set()
+        if unknown:
+            raise ValueError(f"parts name units that the reader does not have: {', '.join(sorted(unknown))}")
+        if set(self.units) & set(self.counts):
+            raise ValueError("a unit is either a sum or counted, not both")
+
+    @cached_property
+    def sums(self) -> dict[str, Sum]:
+        """The units that are sums of reported fields."""
+        return {unit: Sum(text) if isinstance(text, str) else text for unit, text in self.units.items()}
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The spec, compiled. Raises ValueError, naming the path that is wrong."""
+        tree: Tree[Seen] = Tree()
+        shape = Shape()
+        answers = tuple(parse_path(path) for path in self.answers)
+        for path, sink in self._rules():
+            steps = parse_path(path)
+            tree.add(steps, sink)
+            for around in answers or ((),):
+                shape.require(around + steps)
+        return Plan(
+            shape=shape.decoder(),
+            tree=tree,
+            answers=answers,
+            literals=frozenset(text.encode() for text in self.end_data),
+            parts=parse_path(self.parts.at) if self.parts else (),
+            part_model=parse_path(self.parts.model) if self.parts else (),
+            cost=parse_path(self.cost.at) if self.cost else (),
+        )
+
+    def _rules(self) -> Iterator[Rule]:
+        changes = {self.parts.at: self.parts.changes} if self.parts else {}
+        usage = partial(_usage, self.details, changes)
+        for root in self.roots:
+            yield from ((join_paths(root, path), Seen.see_model) for path in self.model)
+            yield from ((join_paths(root, path), usage) for path in self.usage)
+            for index, path in enumerate(self.tier.at if self.tier else ()):
+                yield join_paths(root, path), partial(_tier, index)
+            for unit, count in self.counts.items():
+                yield from ((join_paths(root, path), sink) for path, sink in count.rules(unit))
+            for objects in self.objects:
+                yield from ((join_paths(root, path), partial(_object, objects.kind)) for path in objects.at)
+        yield from ((path, Seen.see_output) for path in self.output)
+        yield from ((path, Seen.see_failure) for path in self.failed)
+        yield from ((path, Seen.see_end) for path in self.end)
+        yield from ((path, Seen.see_final) for path in self.final)
+
+
+def unless_key(path: str) -> str:
+    """The name under which the number at an `unless` path is kept."""
+    return f"unless {path}"
+
+
+# `partial` fills the first arguments, a sink gets the facts first: these turn the two round.
+
+
+def _usage(falls: dict[str, str], changes: dict[str, str], seen: Seen, value: Any) -> None:
+    seen.see_usage(value, falls, changes)
+
+
+def _tier(index: int, seen: Seen, value: Any) -> None:
+    seen.see_tier(index, value)
+
+
+def _number(unit: str, seen: Seen, value: Any) -> None:
+    seen.see_number(unit, value)
+
+
+def _item(unit: str, seen: Seen, value: Any) -> None:
+    seen.see_item(unit, value)
+
+
+def _size(unit: str, seen: Seen, value: Any) -> None:
+    seen.see_size(unit, value)
+
+
+def _once(unit: str, seen: Seen, value: Any) -> None:
+    seen.see_once(unit, value)
+
+
+def _object(kind: str, seen: Seen, value: Any) -> None:
+    seen.see_object(kind, value)

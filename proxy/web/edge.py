@@ -1,0 +1,202 @@
+"""The edge: providers' traffic over aiohttp's low-level server, one handler, no router, the raw target.
+
+`EdgeSink` is the only place where a call meets an aiohttp object.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from msgspec import Struct
+from multidict import CIMultiDict
+
+from proxy.calls.head import Head
+from proxy.calls.sink import Sink
+from proxy.errors import Refusal, Refused, refuse
+from proxy.steps.answer import PLAIN
+
+Headers = Sequence[tuple[str, str]]
+Serve = Callable[[Head, Sink], Awaitable[None]]
+
+SERVER = "faregate"
+KEEPALIVE_S = 75.0
+
+_log = logging.getLogger("faregate.edge")
+_GONE = (ConnectionError, RuntimeError)
+
+
+class EdgeLimits(Struct, frozen=True):
+    """What the edge takes from a caller: bytes of a body, seconds between two pieces of it, seconds of not reading,
+    bytes of one header.
+    """
+
+    body_bytes_max: int
+    body_timeout_s: float
+    caller_stall_s: float
+    header_bytes_max: int
+
+
+class EdgeSink:
+    """One caller's connection, for the length of one call."""
+
+    def __init__(self, request: web.BaseRequest, limits: EdgeLimits) -> None:
+        self._request = request
+        self._limits = limits
+        self._response: web.StreamResponse | None = None
+        self._left = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has hung up, or has stopped reading."""
+        transport = self._request.transport
+        return self._left or transport is None or transport.is_closing()
+
+    @property
+    def started(self) -> bool:
+        """Whether the head of an answer was sent."""
+        return self._response is not None
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What aiohttp is handed when the call is over."""
+        return self._response or web.Response(status=500)
+
+    async def read_body(self) -> bytes:
+        """Return the whole body. Raises Refused: too_large, request_timeout, malformed_request."""
+        request, most = self._request, self._limits.body_bytes_max
+        if (request.content_length or 0) > most:
+            self._too_large()
+        if not request.body_exists:
+            return b""
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            self._continue()
+        pieces, size = [], 0
+        try:
+            while piece := await asyncio.wait_for(request.content.readany(), self._limits.body_timeout_s):
+                size += len(piece)
+                if size > most:
+                    self._too_large()
+                pieces.append(piece)
+        except TimeoutError:
+            refuse(Refusal.REQUEST_TIMEOUT, "The request's body did not arrive in time.")
+        except (web.RequestPayloadError, ValueError):
+            refuse(Refusal.MALFORMED_REQUEST, "The request's body is broken off or badly framed.")
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+
+    async def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        if self.gone or self._response is not None:
+            return
+        response = web.Response(status=status, headers=CIMultiDict([*headers, ("server", SERVER)]), body=body)
+        self._response = response
+        await self._guard(self._send(response))
+
+    async def _send(self, response: web.Response) -> None:
+        await response.prepare(self._request)
+        await response.write_eof()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head of an answer whose body follows."""
+        if self.gone or self._response is not None:
+            return
+        response = web.StreamResponse(status=status, headers=CIMultiDict([*headers, ("server", SERVER)]))
+        self._response = response
+        await self._guard(response.prepare(self._request))
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body; a caller that reads nothing for too long is taken for gone."""
+        if self._response is not None and not self.gone:
+            await self._guard(self._response.write(data))
+
+    async def finish(self) -> None:
+        """Send the end of the body."""
+        if self._response is not None and not self.gone:
+            await self._guard(self._response.write_eof())
+
+    def cut(self) -> None:
+        """Close the connection without the end that would make the answer look whole."""
+        self._left = True
+        transport = self._request.transport
+        if transport is None:
+            return
+        if self._request.version < (1, 1):
+            transport.abort()  # without chunks only a reset tells a cut from an end
+        else:
+            transport.close()
+
+    async def _guard(self, work: Awaitable[object]) -> None:
+        """Await a write; one that fails or stalls means that nobody listens any more."""
+        try:
+            async with asyncio.timeout(self._limits.caller_stall_s):
+                await work
+        except TimeoutError:
+            _log.info("a caller stopped reading and was cut off")
+            self._abort()
+        except _GONE:
+            self._left = True
+
+    def _abort(self) -> None:
+        self._left = True
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    def _continue(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _too_large(self) -> None:
+        refuse(Refusal.TOO_LARGE, f"The request's body is larger than {self._limits.body_bytes_max} bytes.")
+
+
+class EdgeHandler(RequestHandler):
+    """aiohttp's connection handler, but for its error page, which would echo what it could not parse."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that no call came of, and close the connection."""
+        del request, message
+        if status >= 500:
+            _log.error("the edge failed on a request", exc_info=exc)
+        code = Refusal.MALFORMED_REQUEST if status < 500 else Refusal.INTERNAL_ERROR
+        words = "The request is not valid HTTP." if status < 500 else "Faregate failed on this request."
+        body = PLAIN.render(Refused(code, words), "")
+        headers = {"faregate-refusal": code.code, "content-type": "application/json", "server": SERVER}
+        response = web.Response(status=code.status, body=body, headers=headers)
+        response.force_close()
+        return response
+
+
+class EdgeServer(web.Server):
+    """aiohttp's low-level server with our connection handler."""
+
+    def __call__(self) -> EdgeHandler:
+        """Return the protocol of a new connection."""
+        return EdgeHandler(self, loop=self._loop, **self._kwargs)
+
+
+def edge_server(serve: Serve, limits: EdgeLimits) -> EdgeServer:
+    """Return the server of the data plane. A caller who hangs up cancels its handler; the call is seen through."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        sink = EdgeSink(request, limits)
+        head = Head(request.method, request.raw_path, request.headers.get("Host", ""), tuple(request.headers.items()))
+        await serve(head, sink)
+        return sink.response
+
+    return EdgeServer(
+        handle,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        max_field_size=limits.header_bytes_max,
+        keepalive_timeout=KEEPALIVE_S,
+    )

@@ -1,0 +1,36 @@
+"""What the operator API is handed by `app.py`."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+
+from proxy.clock import Clock
+from proxy.errors import invariant
+from proxy.ids import Ids
+from proxy.store.doors import Store
+from proxy.web.ops import Readiness
+
+
+class OperatorDoors(Struct, frozen=True, kw_only=True):
+    """Everything the handlers may reach. `make_secret` returns a fresh key as it is shown to its owner.
+
+    `integrations` and `units` are the names that a margin or a key may speak of.
+    """
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    make_secret: Callable[[], str]
+    admin_token: str
+    readiness: Readiness
+    registry: CollectorRegistry
+    integrations: frozenset[str]
+    units: frozenset[str]
+
+    def __post_init__(self) -> None:
+        invariant(bool(self.admin_token), "the operator API never runs without a token")
+
+
+DOORS = web.AppKey("doors", OperatorDoors)

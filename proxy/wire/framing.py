@@ -1,0 +1,64 @@
+"""How the body of an answer is cut into JSON documents."""
+
+from enum import StrEnum
+
+
+class Framing(StrEnum):
+    """One document; server-sent events; one document a line; one array whose elements come one by one; none."""
+
+    JSON = "json"
+    SSE = "sse"
+    NDJSON = "ndjson"
+    JSON_ARRAY = "json_array"
+    NONE = "none"
+
+
+_LINES = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/stream+json"}
+)
+_MEDIA = ("audio/", "image/", "video/", "font/", "multipart/")
+_EVENT_FIELDS = b"deir:"
+"""First bytes of an event stream: `data`, `event`, `id`, `retry`, a comment. None of them can begin JSON."""
+
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+
+
+def framing_of(content_type: str | None, streamed: bool, declared: Framing | None = None) -> Framing:
+    """Choose the framing by what was asked (`declared` by the endpoint, `streamed`), then by the content type.
+
+    Content types lie (errors as octet-stream, streams without a type), so `sniff` has the last word.
+    """
+    if declared is not None:
+        return declared
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return Framing.SSE
+    if kind in _LINES:
+        return Framing.NDJSON
+    if streamed:
+        return Framing.SSE
+    if kind == "text/html" or kind == "application/octet-stream" or kind.startswith(_MEDIA):
+        return Framing.NONE
+    return Framing.JSON
+
+
+def sniff(expected: Framing, head: bytes) -> Framing | None:
+    """Correct a framing by the first bytes of the body; None while these are only blanks.
+
+    JSON where events were due is an answer that was not streamed; an array there is streamed by its elements.
+    Markup is an error page of something in between and is not read at all.
+    """
+    first = head.lstrip(_BLANK)[:1]
+    if not first:
+        return None
+    if expected is Framing.NONE or first == b"<":
+        return Framing.NONE
+    if expected is Framing.SSE and first == b"{":
+        return Framing.JSON
+    if expected is Framing.SSE and first == b"[":
+        return Framing.JSON_ARRAY
+    if expected is not Framing.SSE and first in _EVENT_FIELDS:
+        return Framing.SSE
+    if expected is Framing.JSON_ARRAY and first == b"{":
+        return Framing.JSON
+    return expected

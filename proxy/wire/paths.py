@@ -1,0 +1,124 @@
+"""Paths: where in a JSON document a value stands, as one line of text in a data file.
+
+    usage.prompt_tokens                    members, one below the other
+    choices[].message.content              every element of an array
+    output[type=message].content[].text    every element (or the object itself) whose member is as given
+    [type=error|fatal]                     alternatives; at the start of a path: the document itself
+    output[type=a,action.type=b].id        several conditions, on members at any depth
+    [!type].text                           a member that is missing or null
+    .                                      the document itself
+
+Paths are compiled when a data file is loaded. Following one never raises: what does not fit is not found.
+"""
+
+import re
+from typing import Any
+
+from msgspec import Struct
+
+_NAME = re.compile(r"[A-Za-z0-9_$@/-]+")
+_STEP = re.compile(r"([^\[\].]*)((?:\[[^\[\]]*\])*)(\.|$)")
+
+
+class Member(Struct, frozen=True):
+    """Go to the member of an object."""
+
+    name: str
+
+
+class Each(Struct, frozen=True):
+    """Go to every element of an array."""
+
+
+class Condition(Struct, frozen=True):
+    """One condition: the member at `path` is one of `values`; without values: it is there; `absent`: it is not."""
+
+    path: tuple[str, ...]
+    values: frozenset[str]
+    absent: bool
+
+    def holds(self, value: dict[str, Any]) -> bool:
+        """Whether an object meets the condition."""
+        found: Any = value
+        for name in self.path:
+            found = found.get(name) if type(found) is dict else None
+        if self.absent or not self.values:
+            return (found is None) is self.absent
+        return (type(found) is str or type(found) is int) and str(found) in self.values
+
+
+class Where(Struct, frozen=True):
+    """Stay at the objects (elements of an array, or the object itself) that meet every condition."""
+
+    conditions: tuple[Condition, ...]
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is such an object."""
+        return type(value) is dict and all(condition.holds(value) for condition in self.conditions)
+
+
+Step = Member | Each | Where
+
+
+def parse_path(text: str) -> tuple[Step, ...]:
+    """Read a path as its steps. Raises ValueError, saying what is wrong with which path."""
+    if text == ".":
+        return ()
+    steps: list[Step] = []
+    at = 0
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None or (not match[1] and not (match[2] and at == 0)) or match[0] == ".":
+            raise ValueError(f"{text!r} is not a path: stuck at {text[at:]!r}")
+        if match[1]:
+            if not _NAME.fullmatch(match[1]):
+                raise ValueError(f"{text!r} is not a path: {match[1]!r} is not a name")
+            steps.append(Member(match[1]))
+        for bracket in re.findall(r"\[([^\]]*)\]", match[2]):
+            steps.append(Where(parse_conditions(bracket)) if bracket else Each())
+        at = match.end()
+        if match[3] == "." and at == len(text):
+            raise ValueError(f"{text!r} is not a path: it ends in a dot")
+    if not steps:
+        raise ValueError("an empty path is not a path; `.` is the document itself")
+    return tuple(steps)
+
+
+def parse_conditions(text: str) -> tuple[Condition, ...]:
+    """Read what stands between brackets. Raises ValueError."""
+    conditions = []
+    for part in text.split(","):
+        name, equals, values = part.partition("=")
+        absent = name.startswith("!")
+        path = tuple(name.removeprefix("!").split("."))
+        if not all(_NAME.fullmatch(each) for each in path) or (equals and (absent or not all(values.split("|")))):
+            raise ValueError(f"{part!r} is not a condition: name=value|value, name or !name")
+        conditions.append(Condition(path, frozenset(values.split("|")) if equals else frozenset(), absent))
+    return tuple(conditions)
+
+
+def join_paths(root: str, path: str) -> str:
+    """Put one path below another."""
+    if root == ".":
+        return path
+    return root if path == "." else f"{root}.{path}" if not path.startswith("[") else root + path
+
+
+def find_all(steps: tuple[Step, ...], value: Any) -> list[Any]:
+    """Follow a path: every value found, null left out."""
+    found = [value]
+    for step in steps:
+        found = [hit for each in found for hit in follow(step, each)]
+    return found
+
+
+def follow(step: Step, value: Any) -> list[Any]:
+    """Take one step from one value."""
+    match step:
+        case Member(name):
+            hit = value.get(name) if type(value) is dict else None
+            return [] if hit is None else [hit]
+        case Each():
+            return [each for each in value if each is not None] if type(value) is list else []
+        case Where():
+            return [each for each in (value if type(value) is list else [value]) if step.holds(each)]

@@ -1,0 +1,50 @@
+"""The least that must be decoded of a document so that a set of paths can be followed in it."""
+
+from typing import Any, TypedDict
+
+import msgspec
+
+from proxy.wire.paths import Member, Step, Where
+
+_Scalar = str | int | float | bool | None
+
+
+class Shape:
+    """What is needed at one place: these members of an object (or of an array's elements), or all of it.
+
+    Arrays are transparent: what holds for an object here holds for each object of an array here.
+    """
+
+    __slots__ = ("members", "whole")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Shape] = {}
+        self.whole = False
+
+    def require(self, steps: tuple[Step, ...]) -> None:
+        """Make sure that a path can be followed."""
+        shape = self
+        for step in steps:
+            if isinstance(step, Member):
+                shape = shape._below(step.name)
+            elif isinstance(step, Where):
+                for condition in step.conditions:
+                    below = shape
+                    for name in condition.path:
+                        below = below._below(name)
+                    below.whole = True
+        shape.whole = True
+
+    def decoder(self) -> "msgspec.json.Decoder[Any]":
+        """Return a JSON decoder that builds nothing else; the parser skips over the rest of a document."""
+        return msgspec.json.Decoder(self._type())
+
+    def _below(self, name: str) -> "Shape":
+        return self.members.setdefault(name, Shape())
+
+    def _type(self) -> Any:
+        if self.whole or not self.members:
+            return Any
+        members: dict[str, Any] = {name: shape._type() for name, shape in self.members.items()}
+        partial = TypedDict("partial", members, total=False)  # type: ignore[misc]  # made from data, not by hand
+        return partial | list[partial | list[Any] | _Scalar] | _Scalar  # type: ignore[valid-type]  # likewise

@@ -1,0 +1,70 @@
+"""All paths of a reader as one tree, so that a document is decoded sparingly and walked once.
+
+Each path ends in a sink, a function that takes the value found there. Paths that begin alike share their beginning.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from proxy.wire.paths import Each, Member, Step, Where
+
+T = TypeVar("T")
+
+Sink = Callable[[T, Any], None]
+
+
+class Tree(Generic[T]):
+    """One place in a document: the sinks of the paths that end here, and the ways on."""
+
+    __slots__ = ("each", "members", "sinks", "where")
+
+    def __init__(self) -> None:
+        self.sinks: tuple[Sink[T], ...] = ()
+        self.members: dict[str, Tree[T]] = {}
+        self.each: Tree[T] | None = None
+        self.where: tuple[tuple[Where, Tree[T]], ...] = ()
+
+    def add(self, steps: tuple[Step, ...], sink: Sink[T]) -> None:
+        """Hand every value that a path leads to, null left out, to `sink(context, value)`."""
+        tree = self
+        for step in steps:
+            tree = tree._branch(step)
+        tree.sinks += (sink,)
+
+    def walk(self, context: T, value: Any) -> None:
+        """Visit a document. It goes as deep as the longest path, however deep the document is."""
+        for sink in self.sinks:
+            sink(context, value)
+        if type(value) is dict:
+            members = self.members
+            if members:
+                for name, below in value.items():
+                    if below is not None and name in members:
+                        members[name].walk(context, below)
+            for where, tree in self.where:
+                if where.holds(value):
+                    tree.walk(context, value)
+        elif type(value) is list:
+            if self.each is not None:
+                for element in value:
+                    if element is not None:
+                        self.each.walk(context, element)
+            for where, tree in self.where:
+                for element in value:
+                    if where.holds(element):
+                        tree.walk(context, element)
+
+    def _branch(self, step: Step) -> "Tree[T]":
+        match step:
+            case Member(name):
+                return self.members.setdefault(name, Tree())
+            case Each():
+                self.each = self.each or Tree()
+                return self.each
+            case Where():
+                for known, tree in self.where:
+                    if known == step:
+                        return tree
+                below: Tree[T] = Tree()
+                self.where += ((step, below),)
+                return below
