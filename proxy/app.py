@@ -42,7 +42,7 @@ from proxy.sandbox.server import Sandbox
 from proxy.sandbox.shapes import shapes_from
 from proxy.steps.invoke import Refusing
 from proxy.steps.meter import HeldBytes
-from proxy.store.journal import Journal
+from proxy.store.journal import Journal, journal_path
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
@@ -137,7 +137,12 @@ async def _main(settings: Settings, *, greet: bool) -> int:
             operator_at,
         )
         if greet:
-            sys.stdout.write(await welcome(house.store, house.clock, house.ids, make_secret, house.providers, edge_at))
+            operator_access = (operator_at, house.admin_token)
+            sys.stdout.write(
+                await welcome(
+                    house.store, house.clock, house.ids, make_secret, house.providers, edge_at, operator_access
+                )
+            )
             sys.stdout.flush()
         await stop.wait()
         await drain(house, settings.limits.shutdown_grace_s)
@@ -165,7 +170,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Opened]:
         limits = settings.limits
         patience = Patience(limits.connect_timeout_s, limits.answer_timeout_s, limits.stall_timeout_s)
         upstream = await stack.enter_async_context(HttpUpstream(integrations, patience))
-        journal = Journal(settings.database.path)
+        journal = Journal(journal_path(settings.database.path))
         tasks = Tasks()
         stack.push_async_callback(tasks.drain, TASKS_GRACE_S)
         doors = Doors(

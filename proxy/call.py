@@ -23,9 +23,10 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from proxy.bounds.asking import Need
-from proxy.calls.evidence import Certainty
+from proxy.usage.certainty import Certainty
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
+from proxy.clock import date_of
 from proxy.doors import Doors
 from proxy.errors import LedgerUnavailable, Refusal, Refused
 from proxy.ledger.bill import Bill, write_bill
@@ -92,7 +93,7 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
         body = await sink.read_body()
         call.permit = await authorize(call.route, call.holder, body, doors.directory)
         if not call.route.endpoint.free:
-            call.need = estimate(call.permit)
+            call.need = estimate(call.permit, date_of(call.started_at))
     except Refused as refused:
         await finish(call, End(Outcome.REFUSED, refused), doors)
         return
@@ -133,7 +134,7 @@ async def take_leave(call: Call, permit: Permit, doors: Doors) -> Hold | FreeRou
     if call.need is None:
         return free_token(permit)
     call.interruptible = False  # a hold that may have been committed must be known
-    call.held = await hold(call.id, permit, call.need, doors.ledger, doors.clock, doors.top_up_url)
+    call.held = await hold(call.id, permit, call.need, doors.ledger, call.started_at, doors.top_up_url)
     call.interruptible = True
     return call.held
 

@@ -24,6 +24,7 @@ async def welcome(
     make_secret: Callable[[], str],
     providers: Mapping[str, Provider],
     edge: str,
+    operator: tuple[str, str],
 ) -> str:
     """Make the demo tenant if it is not there, give it a new key, and return what a newcomer is shown."""
     tenant = await _tenant(store, clock, ids)
@@ -34,7 +35,7 @@ async def welcome(
     key = Key(ids.new("key"), tenant.id, app="demo", hint=secret[-4:], created_at=clock.now())
     await store.create_key(key, hash_secret(secret))
     wallet = await store.wallet(tenant.id)
-    return _text(tenant, secret, wallet.balance, providers, edge)
+    return _text(tenant, secret, wallet.balance, providers, edge, operator)
 
 
 async def _tenant(store: Store, clock: Clock, ids: Ids) -> Tenant:
@@ -48,7 +49,9 @@ async def _tenant(store: Store, clock: Clock, ids: Ids) -> Tenant:
         return tenant
 
 
-def _text(tenant: Tenant, secret: str, balance: int, providers: Mapping[str, Provider], edge: str) -> str:
+def _text(
+    tenant: Tenant, secret: str, balance: int, providers: Mapping[str, Provider], edge: str, operator: tuple[str, str]
+) -> str:
     port = edge.rpartition(":")[2]
     lines = [
         "",
@@ -67,7 +70,14 @@ def _text(tenant: Tenant, secret: str, balance: int, providers: Mapping[str, Pro
             "",
             _filled(provider.example.python, f"{edge}/{name}", secret),
         ]
-    lines += ["  then: faregate balance demo", "        faregate ledger list demo", ""]
+    lines += [
+        "  what it cost, from another shell:",
+        "",
+        f"    export FAREGATE_OPERATOR_URL={operator[0]} FAREGATE_ADMIN_TOKEN={operator[1]}",
+        f"    faregate balance {tenant.name}",
+        f"    faregate ledger list {tenant.name}",
+        "",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -39,6 +39,7 @@ class Need(Struct, frozen=True):
     token: tuple[int, int]
     limit: int
     capped: bool
+    parameter: tuple[str, ...] | None = None
 
 
 def need(worst: Worst, prices: Prices, mode: Mode) -> Need:
@@ -56,7 +57,7 @@ def need(worst: Worst, prices: Prices, mode: Mode) -> Need:
     else:
         floor = _times(token, min(OUTPUT_FLOOR, limit))
         ask, capped = Ask(base, small, most, floor, SHARE), True
-    return Need(ask, base_cost + output_cost, small, token, limit, capped)
+    return Need(ask, base_cost + output_cost, small, token, limit, capped, worst.parameter if capped else None)
 
 
 def output(worst: Worst, tokens: int) -> tuple[Used, ...]:

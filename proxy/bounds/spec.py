@@ -175,8 +175,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """How to bound the calls of one endpoint: `input` lists the units of text, `output` lacks for embeddings.
 
     `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
-    `calls` is the path of the most uses of all tools together. `window` stands for what is unknown where the
-    rates state no window.
+    `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
+    allows. `window` stands for what is unknown where the rates state no window.
     """
 
     input: tuple[InputUnit, ...]

@@ -69,10 +69,7 @@ def check() -> None:
 def _settings(path: Path | None) -> "Settings":
     from proxy.loading.settings import load_settings
 
-    settings = load_settings(path, os.environ)
-    for warning in settings.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    return settings
+    return load_settings(path, os.environ)
 
 
 def _checked(document: Document) -> None:

@@ -24,8 +24,8 @@ class KeptEndings(Protocol):
         """Return every ending that was written whole, oldest first."""
         ...
 
-    async def clear(self) -> None:
-        """Forget them all, once they are settled."""
+    async def settled(self, call: str) -> None:
+        """Forget a call's ending, now that the ledger has it."""
         ...
 
 
@@ -42,12 +42,12 @@ async def recover(ledger: Ledger, journal: KeptEndings, clock: Clock, ids: Ids) 
     journalled = by_checkpoint = unseen = 0
     for ending in await journal.read():
         receipt = await ledger.end(ending)
+        await journal.settled(ending.record.id)
         journalled += not receipt.already
     for hold in await ledger.open_holds(ledger.epoch):
         await ledger.end(by_evidence(hold, clock.now(), ids.new("led")))
         by_checkpoint += bool(hold.evidence)
         unseen += not hold.evidence
-    await journal.clear()
     return Recovered(journalled, by_checkpoint, unseen)
 
 

@@ -8,7 +8,7 @@ from math import ceil
 
 from msgspec import Struct, field, json
 
-from proxy.calls.evidence import Certainty
+from proxy.usage.certainty import Certainty
 from proxy.errors import FaregateError
 from proxy.ledger.ending import Due
 from proxy.money import Quantity

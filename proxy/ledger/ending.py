@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from proxy.calls.evidence import Certainty
+from proxy.usage.certainty import Certainty
 from proxy.money import ceil_div
 
 

@@ -77,7 +77,8 @@ class Builder(Struct, frozen=True):
             return {}
         if not isinstance(content, dict):
             what = place or "the content"
-            raise self._bad(f"{what} is {_quoted(content)}: expected a mapping; write NAME: VALUE lines below it")
+            kind = type(content).__name__  # the value itself may be a secret in the wrong place
+            raise self._bad(f"{what} is a {kind}: expected a mapping; write NAME: VALUE lines below it")
         return content
 
     def _bad(self, fault: str) -> BadConfig:

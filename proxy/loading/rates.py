@@ -141,9 +141,7 @@ def _load_units(paths: Sequence[Path]) -> dict[str, _Unit]:
             continue
         for name, unit in load_yaml(path, _UnitsFile).units.items():
             if name in units:
-                raise BadConfig(
-                    f"{path}: at units.{name}: this unit exists already; use it, or choose another name"
-                )
+                raise BadConfig(f"{path}: at units.{name}: this unit exists already; use it, or choose another name")
             units[name] = unit
         for name in units:
             _check_fallbacks(name, units, path)
@@ -154,9 +152,7 @@ def _check_fallbacks(name: str, units: Mapping[str, _Unit], path: Path) -> None:
     seen = [name]
     while (fallback := units[seen[-1]].fallback) is not None:
         if fallback not in units:
-            raise BadConfig(
-                f"{path}: at units.{seen[-1]}.fallback: {fallback!r} is no unit; name one of this file"
-            )
+            raise BadConfig(f"{path}: at units.{seen[-1]}.fallback: {fallback!r} is no unit; name one of this file")
         if fallback in seen:
             circle = " -> ".join([*seen, fallback])
             raise BadConfig(f"{path}: at units.{name}.fallback: {circle} is a circle; break it at one unit")
@@ -200,9 +196,7 @@ class _Reader(Struct, frozen=True):
             self.fail("source", content.source, "say where the prices come from")
         self.at_least_one("per", self.per)
         models = tuple(self.model(f"models[{i}]", each, content) for i, each in enumerate(content.models))
-        fees = tuple(
-            _Rule(each.match, self.rates(f"fees[{i}]", each.rates)) for i, each in enumerate(content.fees)
-        )
+        fees = tuple(_Rule(each.match, self.rates(f"fees[{i}]", each.rates)) for i, each in enumerate(content.fees))
         return _Sheet(models, fees)
 
     def model(self, where: str, model: _Model, content: _RatesFile) -> ModelRates:
@@ -215,9 +209,7 @@ class _Reader(Struct, frozen=True):
         for index, region in enumerate(content.regions):
             times = self.times(f"regions[{index}]", region)
             if _covers(region.match, model.match):
-                rates += tuple(
-                    self.uplifted(rate, region, times) for rate in rates if self.of_family(rate, region)
-                )
+                rates += tuple(self.uplifted(rate, region, times) for rate in rates if self.of_family(rate, region))
         names = tuple(prefix + name for prefix in ("", *content.prefixes) for name in model.match)
         return ModelRates(names, rates, model.window, model.output_max)
 
@@ -238,9 +230,7 @@ class _Reader(Struct, frozen=True):
     def row(self, where: str, row: _Row) -> Iterator[Rate]:
         """Yield one rate for each unit and tier of a row."""
         if isinstance(row.usd, dict) != (row.unit is None):
-            self.fail(
-                where, row.unit, 'write either unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', "as unit"
-            )
+            self.fail(where, row.unit, 'write either unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', "as unit")
         per = self.per if row.per is None else row.per
         self.at_least_one(f"{where}.per", per)
         self.at_least_one(f"{where}.context_above", row.context_above)
@@ -259,9 +249,7 @@ class _Reader(Struct, frozen=True):
         if value.is_signed():
             self.fail(where, number, 'a price is at least "0"', "is negative")
         if value > USD_PER_UNIT_MAX * per:
-            self.fail(
-                where, number, f"correct usd or per: {per}", f"is more than {USD_PER_UNIT_MAX} USD a unit"
-            )
+            self.fail(where, number, f"correct usd or per: {per}", f"is more than {USD_PER_UNIT_MAX} USD a unit")
         return _shortest(value)
 
     def decimal(self, where: str, number: Number) -> Decimal:
@@ -282,9 +270,7 @@ class _Reader(Struct, frozen=True):
 
     def uplifted(self, rate: Rate, region: _Region, times: Decimal) -> Rate:
         """Return a rate's twin in a region."""
-        return structs.replace(
-            rate, usd=_shortest(_EXACT.multiply(Decimal(rate.usd), times)), region=region.region
-        )
+        return structs.replace(rate, usd=_shortest(_EXACT.multiply(Decimal(rate.usd), times)), region=region.region)
 
     def of_family(self, rate: Rate, region: _Region) -> bool:
         """Tell whether a region's percentage applies to a rate."""

@@ -97,7 +97,7 @@ class Tls(Struct, frozen=True, kw_only=True):
 class Options(Struct, frozen=True, kw_only=True):
     """The keys of the file."""
 
-    base_domain: Annotated[Domain, row("integrations are served at {integration}-proxy.{base_domain}")] = Domain(
+    base_domain: Annotated[Domain, row("the domain of all integrations: {integration}-proxy.{base_domain}")] = Domain(
         "localhost"
     )
     listen: Annotated[Address, row("HOST:PORT of the edge: the providers' traffic")] = Address("127.0.0.1", 8080)
@@ -112,7 +112,7 @@ class Options(Struct, frozen=True, kw_only=True):
     admin_token: Annotated[
         Secret, row("the operator API's token; empty: made on first start, kept beside the database")
     ] = Secret()
-    workers: Annotated[int, Meta(ge=1, le=1024), row("processes; more than one needs PostgreSQL")] = 1
+    workers: Annotated[int, Meta(ge=1, le=1024), row("the number of processes; more than one needs PostgreSQL")] = 1
     providers: Mapping[str, ProviderSettings] = {}
     providers_dir: Annotated[Path | None, row("a folder of your own provider files, read after the built-in ones")] = (
         None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fnmatch import translate
+from fractions import Fraction
 from functools import cached_property
 
 from msgspec import Struct, field
@@ -42,8 +43,8 @@ class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
     @cached_property
     def ratio(self) -> tuple[int, int]:
         """The price of one unit as an exact (numerator, denominator) of nano-USD."""
-        numerator, denominator = Decimal(self.usd).as_integer_ratio()
-        return numerator * NANOS_PER_USD, denominator * self.per
+        nanos = Fraction(self.usd) * NANOS_PER_USD / self.per
+        return nanos.numerator, nanos.denominator
 
     @property
     def rank(self) -> tuple[bool, bool, int, str]:
@@ -90,10 +91,11 @@ class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
 
 
 class _Names(Struct, frozen=True):
-    """The names of one integration's models: exact ones, and globs with the longest literal head first."""
+    """The names of one integration's models: exact ones, and globs by their literal head, longest heads first."""
 
     exact: Mapping[str, ModelRates]
-    globs: tuple[tuple[str, re.Pattern[str], ModelRates], ...]
+    globs: Mapping[str, tuple[tuple[re.Pattern[str], ModelRates], ...]]
+    head_lengths: tuple[int, ...]
 
 
 class RateCard(Struct, frozen=True, dict=True):
@@ -111,9 +113,10 @@ class RateCard(Struct, frozen=True, dict=True):
         found = names.exact.get(model)
         if found is not None:
             return found
-        for head, pattern, candidate in names.globs:
-            if model.startswith(head) and pattern.match(model):
-                return candidate
+        for length in names.head_lengths:
+            for pattern, candidate in names.globs.get(model[:length], ()):
+                if pattern.match(model):
+                    return candidate
         return None
 
     def rate(self, model: ModelRates, unit: str, conditions: Conditions) -> Rate | None:
@@ -147,6 +150,9 @@ def _index(models: tuple[ModelRates, ...]) -> _Names:
     for model in models:
         for pattern in model.match:
             (globs if is_glob(pattern) else exact).setdefault(pattern, model)
-    # Of equally long heads the longer pattern says more; then the alphabet, so that order in a file is moot.
-    closest = sorted(globs, key=lambda pattern: (-len(_head(pattern)), -len(pattern), pattern))
-    return _Names(exact, tuple((_head(p), re.compile(translate(p)), globs[p]) for p in closest))
+    heads: dict[str, list[tuple[re.Pattern[str], ModelRates]]] = {}
+    # Of equal heads the longer pattern says more; then the alphabet, so that order in a file is moot.
+    for pattern in sorted(globs, key=lambda pattern: (-len(pattern), pattern)):
+        heads.setdefault(_head(pattern), []).append((re.compile(translate(pattern)), globs[pattern]))
+    lengths = sorted({len(head) for head in heads}, reverse=True)
+    return _Names(exact, {head: tuple(found) for head, found in heads.items()}, tuple(lengths))

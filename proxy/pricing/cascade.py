@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 
 from msgspec import Struct
@@ -27,8 +28,8 @@ class Margin(Struct, frozen=True, dict=True):
     @cached_property
     def multiplier(self) -> tuple[int, int]:
         """1 + pct / 100 as an exact (numerator, denominator)."""
-        numerator, denominator = self.pct.as_integer_ratio()
-        return 100 * denominator + numerator, 100 * denominator
+        times = 1 + Fraction(self.pct) / 100
+        return times.numerator, times.denominator
 
     @cached_property
     def text(self) -> str:
@@ -48,18 +49,14 @@ class MarginTable(Struct, frozen=True, dict=True):
     def resolve(self, tenant: str, integration: str, unit: str) -> Margin:
         """Return the margin of one unit at one integration for one tenant."""
         margins = self._margins
-        for slot in (
-            (tenant, integration, unit),
-            (tenant, integration, None),
-            (tenant, None, None),
-            (None, integration, unit),
-            (None, integration, None),
-            (None, None, None),
-        ):
-            margin = margins.get(slot)
-            if margin is not None:
-                return margin
-        return _DEFAULT
+        return (
+            margins.get((tenant, integration, unit))
+            or margins.get((tenant, integration, None))
+            or margins.get((tenant, None, None))
+            or margins.get((None, integration, unit))
+            or margins.get((None, integration, None))
+            or margins.get((None, None, None), _DEFAULT)
+        )
 
     @cached_property
     def _margins(self) -> dict[Slot, Margin]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Literal
 
 from msgspec import Struct
 
@@ -32,9 +33,9 @@ class KeyOut(Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(Struct, frozen=True):
     """The operator's choices for one integration."""
 
-    on_disconnect: str = "drain"
-    admission: str = "fair"
-    unowned_objects: str = "refuse"
+    on_disconnect: Literal["drain", "abort", "estimate"] = "drain"
+    admission: Literal["fair", "strict"] = "fair"
+    unowned_objects: Literal["refuse", "allow"] = "refuse"
 
 
 class Integration(Struct, frozen=True, dict=True):

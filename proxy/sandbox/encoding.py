@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # ships no stubs
 import zstandard
 from msgspec import Struct
 

@@ -31,7 +31,6 @@ class Draft(Struct, frozen=True):
     visible: int
     reasoning: int
     end: str
-    pieces: tuple[str, ...]
     tool: str = ""
 
 
@@ -58,7 +57,7 @@ def _draft(
         visible = prose.tokens_of(text)
     if visible > limit:
         text, visible, end = prose.cut(text, limit), limit, "length"
-    return Draft(index, text, visible, reasoning, end, _split(text, tool, output, steering), tool)
+    return Draft(index, text, visible, reasoning, end, tool)
 
 
 def _reasoning(output: Output, model: str, steering: Steering, dice: Dice) -> int:
@@ -102,13 +101,13 @@ def _free_text(subject: str, steering: Steering, limit: int, dice: Dice) -> tupl
     return prose.cut(prose.write(subject, tokens, dice), tokens), tokens
 
 
-def _split(text: str, tool: str, output: Output, steering: Steering) -> tuple[str, ...]:
-    """Return the pieces in which a stream carries a text; one that is empty if there is no text."""
+def split(draft: Draft, words: int, chunks: int | None) -> tuple[str, ...]:
+    """Return the pieces in which a stream carries an answer: `chunks` of them, or so many words in each."""
     found: Sequence[str]
-    if steering.chunks:
-        found = prose.slices(text, steering.chunks)
-    elif tool:
-        found = prose.slices(text, len(text) // _ARGUMENT_PIECE + 1)
+    if chunks:
+        found = prose.slices(draft.text, chunks)
+    elif draft.tool:
+        found = prose.slices(draft.text, len(draft.text) // _ARGUMENT_PIECE + 1)
     else:
-        found = prose.pieces(text, output.words)
+        found = prose.pieces(draft.text, words)
     return tuple(found) or ("",)

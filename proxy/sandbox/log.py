@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-RECORDS_MAX = 20_000
+RECORDS_MAX = 10_000
 
 End = Literal["complete", "aborted", "cut", "stalled", "failed", "refused", "leaked"]
 """complete: all bytes were handed over; aborted: the caller left; cut, stalled, failed: as a steering header asked;
 refused: an error was answered; leaked: a tenant's key arrived."""
 
 
-class Record(Struct):
+class Record(Struct, gc=False):
     """One request. `usage` is what it costs: all of it, or what was generated until it ended; empty for free routes.
 
     `headers` are lower-case, the key masked; `body_sha256` is of the bytes as they arrived; `at` is in microseconds.

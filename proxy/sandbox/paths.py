@@ -6,7 +6,13 @@ from typing import Any
 
 def pick(document: Any, path: str) -> Any:
     """Return the first value at a path, or None where there is none."""
-    return next(pick_all(document, path), None)
+    if "*" in path:
+        return next(pick_all(document, path), None)
+    for step in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(step)
+    return document
 
 
 def pick_first(document: Any, paths: Sequence[str]) -> Any:

@@ -10,12 +10,15 @@ from proxy.sandbox.dice import Dice
 BYTES_PER_TOKEN = 4
 """About what English takes in current tokenizers."""
 
-_WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
-_EMPTY = frozenset(
-    "about after also answer because before briefly could does from give have hello into just like make many "
-    "more most much only other please reply said same say should some such tell than that their them then there "
-    "these they this those very want were what when where which while will with would write your".split()
+_EMPTY = (
+    "about|after|all|also|and|answer|any|are|because|before|briefly|but|can|could|did|does|for|from|get|give|had|has|"
+    "have|hello|her|him|his|how|into|its|just|let|like|make|many|may|more|most|much|not|one|only|other|our|out|please|"
+    "reply|said|same|say|she|should|some|such|tell|than|that|the|their|them|then|there|these|they|this|those|too|two|"
+    "use|very|want|was|were|what|when|where|which|while|who|why|will|with|would|write|you|your"
 )
+"""Words that say nothing of the subject."""
+_EMPTY_WORDS = frozenset(_EMPTY.split("|"))
+_WORD = re.compile(r"[^\W\d_][\w'-]{2,}")
 _OPENINGS = (
     "The short answer to “{quote}” depends on what you need it for, and {word} is a good place to start.",
     "Taking “{quote}” at face value, the first thing to settle is {word}.",
@@ -42,7 +45,9 @@ _CLOSINGS = (
     "That is the outline; ask about {word} and I can go further.",
     "With {word} settled, you have what you need.",
 )
-_FALLBACK = ("the question", "the details", "the context")
+_FALLBACK = ("the question", "the context", "the example")
+_SUBJECT_MAX = 400
+_WORDS_MAX = 12
 _QUOTE_MAX = 60
 
 
@@ -92,12 +97,12 @@ def slices(text: str, count: int) -> list[str]:
 
 
 def _words(subject: str) -> tuple[str, ...]:
-    found = dict.fromkeys(word for word in _WORD.findall(subject[:4000]) if word.lower() not in _EMPTY)
-    return (*list(found)[:12], *_FALLBACK)
+    found = dict.fromkeys(word for word in _WORD.findall(subject[:_SUBJECT_MAX]) if word.lower() not in _EMPTY_WORDS)
+    return (*list(found)[:_WORDS_MAX], *_FALLBACK)
 
 
 def _quote(subject: str) -> str:
-    line = " ".join(subject[:400].split())
+    line = " ".join(subject[:_SUBJECT_MAX].split())
     if len(line) <= _QUOTE_MAX:
         return line or "that"
     return line[:_QUOTE_MAX].rsplit(" ", 1)[0] + "…"

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from proxy.clock import Clock
 from proxy.sandbox.cache import PrefixCache
-from proxy.sandbox.generation import Draft, generate
+from proxy.sandbox.generation import Draft, generate, split
 from proxy.sandbox.paths import pick
 from proxy.sandbox.prompt import Asked, read_inputs, read_prompt
 from proxy.sandbox.reply import Fault, Reply, Request
@@ -131,7 +131,8 @@ class Responder:
         inputs = read_inputs(work.body, route.inputs)
         work.scope["inputs"] = [{"index": index, "input": text} for index, text in enumerate(inputs)]
         if route.vectors:
-            work.scope["vectors"] = embed(route.vectors, work.body, model, inputs)
+            vectors = embed(route.vectors, work.body, model, inputs)
+            work.scope |= {**(vectors[0] if vectors else {}), "vectors": vectors}
         if work.upload:
             work.scope |= {"filename": work.upload.filename, "bytes": len(work.upload.content)}
         work.scope |= work.usage.slots(work.overrides)
@@ -158,7 +159,9 @@ class Responder:
         stream, steering = work.route.stream, work.steering
         assert stream is not None
         how = framing(stream, work.query)
-        events = moments(stream, how, work.scope, work.drafts, work.usage, work.overrides)
+        words = work.route.output.words if work.route.output else 1
+        pieces = [split(draft, words, steering.chunks) for draft in work.drafts]
+        events = moments(stream, how, work.scope, pieces, work.usage, work.overrides)
         reply.events = _repeat_last(events) if steering.repeat_usage else events
         framed_type = self._shapes.content_type if how.array else stream.content_type
         reply.content_type = steering.content_type or framed_type

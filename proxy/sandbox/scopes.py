@@ -1,11 +1,12 @@
 """Fills scopes: the values behind a template's slots.
 
-For every template: the ids of the file and of the route; `created` (seconds since the epoch) and `created_at` (RFC
-3339); `model`; `path.NAME`, the path's parameters; `asked.NAME`, the members of the body that the route takes;
-`models`; `subject`, what was asked last. With `prompt` the quantities of `usage.py`. With `output` also `choices`, each
-with `index text parsed end finish tool tool_id` (the first one's are slots of the answer too), in streams `piece` and
-`sequence`. `inputs`, each with `index` and `input`; with `vectors` `vectors`, each with `index` and `vector`. With `upload`: `filename`, `bytes`. With `fetch`
-of a whole kind: `kept`. In errors: `status`, `message`, and what the file gives for that status.
+For every template: the ids of the file and of the route; `created`, in seconds since the epoch; `model`; `path.NAME`,
+the path's parameters; `asked.NAME`, the members of the body that the route takes; `models`; `inputs`, each with `index`
+and `input`. With `prompt` the quantities of `usage.py`, and `subject`, what was asked last. With `output` also
+`choices`, each with `index text parsed end finish tool tool_id` (the first one's are slots of the answer too), in
+streams `piece` and `sequence`. With `vectors`: `vectors`, each with `index` and `vector` (the first one's are slots
+too). With `upload`: `filename`, `bytes`. With `fetch` of a whole kind: `kept`. In errors: `status`, `message`, and what
+the file gives for that status.
 
 Flags: the route's own; `usage` (report it), `done` (the answer is finished), `cut` (the maximum cut it), `last_piece`;
 `tool` is set where the answer calls one.
@@ -19,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from proxy.clock import MICROS_PER_SECOND, Clock, timestamp
+from proxy.clock import MICROS_PER_SECOND, Clock
 from proxy.sandbox.generation import Draft
 from proxy.sandbox.paths import pick
 from proxy.sandbox.reply import Fault
@@ -40,12 +41,10 @@ class Scopes:
 
     def of_route(self, route: Route, parameters: Mapping[str, str], body: Any, steering: Steering) -> dict[str, Any]:
         """Return what is known before anything is read from the prompt. Raises Fault for an unknown model."""
-        now = self._clock.now()
         named = parameters.get("model") or pick(body, route.model)
         model = named if isinstance(named, str) else ""
         scope = self._ids({**self._shapes.ids, **route.ids})
-        scope["created"] = now // MICROS_PER_SECOND
-        scope["created_at"] = timestamp(now)
+        scope["created"] = self._clock.now() // MICROS_PER_SECOND
         scope["model"] = steering.model or self._shapes.aliases.get(model, model)
         scope["models"] = self._shapes.models
         scope["usage"] = not steering.drop_usage
@@ -59,7 +58,7 @@ class Scopes:
             scope[name] = bool(pick(body, path))
         for name, path in route.strings.items():
             scope[name] = isinstance(pick(body, path), str)
-        return scope | self._known(model) if route.lookup else scope
+        return {**scope, **self._known(model)} if route.lookup else scope
 
     def of_choices(self, route: Route, drafts: Sequence[Draft]) -> dict[str, Any]:
         """Return the slots of the generated answers."""

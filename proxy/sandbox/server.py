@@ -14,11 +14,13 @@ import logging
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.web_protocol import RequestHandler
 
 from proxy.clock import Clock
 from proxy.sandbox.encoding import encoder
@@ -58,12 +60,7 @@ class Sandbox:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, on a free port if `port` is 0. Return the origin, such as `http://127.0.0.1:34567`."""
-        loop = asyncio.get_running_loop()
-
-        def request_factory(*arguments: Any) -> web.BaseRequest:
-            return web.BaseRequest(*arguments, loop, client_max_size=BODY_BYTES_MAX)
-
-        server = web.Server(self._serve, request_factory=request_factory, handler_cancellation=True, access_log=None)
+        server = web.Server(self._serve, request_factory=_make_request, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
@@ -93,9 +90,12 @@ class Sandbox:
         record.status, record.stream = reply.status, reply.events is not None
         if steering.stall_ms is not None and steering.stall_events is None:
             await asyncio.sleep(steering.stall_ms / 1000)
-        if reply.events is not None:
-            return await self._send_stream(http, reply, steering, pacer, record)
-        return await self._send_body(http, reply, steering, pacer, record, end)
+        try:
+            if reply.events is not None:
+                return await self._send_stream(http, reply, steering, pacer, record)
+            return await self._send_body(http, reply, steering, pacer, record, end)
+        except ConnectionError:
+            return web.Response()  # nobody is there to read it; the record says aborted
 
     def _reply(self, request: Request) -> tuple[Reply, End, Steering]:
         """Return the answer, how its record ends, and its steering."""
@@ -214,6 +214,18 @@ class Sandbox:
             self.log.clear()
         body = msgspec.json.encode({"count": self.log.count, "records": list(self.log)})
         return web.Response(body=body, content_type="application/json")
+
+
+def _make_request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """Make a request as aiohttp does, but let its body be large."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=BODY_BYTES_MAX)
 
 
 class _Leaked(Exception):

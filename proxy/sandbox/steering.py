@@ -7,8 +7,8 @@ What is answered:
     x-sandbox-model: NAME          answer as this model, whatever was asked for
     x-sandbox-cached-tokens: N     so many input tokens came from the cache
     x-sandbox-reasoning-tokens: N  so many output tokens were thoughts
-    x-sandbox-usage: JSON          report these quantities as they stand, absurd ones too: {"output": -1, "input": 1e18}
-                                   (names: input cached uncached written_short written_long visible reasoning output total)
+    x-sandbox-usage: JSON          report these quantities as they stand, absurd ones too: {"output": -1};
+                                   the names are those of `Usage.slots`
     x-sandbox-drop-usage: 1        report no usage at all; the log still says what it costs
     x-sandbox-repeat-usage: 1      send a stream's last event that has data twice
     x-sandbox-status: CODE         answer this status in the provider's error envelope

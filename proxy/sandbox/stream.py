@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from proxy.sandbox.generation import Draft
 from proxy.sandbox.prose import BYTES_PER_TOKEN
 from proxy.sandbox.shapes import Event, Stream
 from proxy.sandbox.usage import Usage
@@ -52,11 +51,14 @@ def moments(
     stream: Stream,
     how: Framing,
     scope: Mapping[str, Any],
-    drafts: Sequence[Draft],
+    pieces: Sequence[Sequence[str]],
     usage: Usage,
     overrides: Mapping[str, Any],
 ) -> Iterator[Moment]:
-    """Yield the events. `scope` is the finished answer's; what is not known yet at an event is hidden from it."""
+    """Yield the events. `scope` is the finished answer's; what is not known yet at an event is hidden from it.
+
+    `pieces` has the text of each choice, split.
+    """
     live = {**scope, **usage.at(0).slots(overrides), "done": False}
     choices = scope["choices"]
     told = _Teller(how, live)
@@ -64,13 +66,13 @@ def moments(
     for choice in choices:
         live.update(choice)
         yield from told.tell(stream.first)
-    sizes = [0] * len(drafts)
-    for draft, piece, ends, last in _turns(drafts):
-        sizes[draft.index] += len(piece.encode())
+    sizes = [0] * len(pieces)
+    for index, piece, ends, last in _turns(pieces):
+        sizes[index] += len(piece.encode())
         visible = sum(-(-size // BYTES_PER_TOKEN) for size in sizes)
         told.visible = usage.visible if last else min(visible, usage.visible)
         told.pieces += 1
-        live.update(choices[draft.index], piece=piece, last_piece=ends)
+        live.update(choices[index], piece=piece, last_piece=ends)
         live.update(usage.at(told.visible).slots(overrides if last else {}))
         yield from told.tell(stream.piece)
     live.update(scope, done=True)
@@ -101,11 +103,11 @@ class _Teller:
                 yield Moment(data, self.visible, self.pieces)
 
 
-def _turns(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, str, bool, bool]]:
-    """Yield every draft's pieces, the drafts taking turns; whether it is the draft's last, and the last of all."""
-    left = sum(len(draft.pieces) for draft in drafts)
-    for at in range(max(len(draft.pieces) for draft in drafts)):
-        for draft in drafts:
-            if at < len(draft.pieces):
+def _turns(pieces: Sequence[Sequence[str]]) -> Iterator[tuple[int, str, bool, bool]]:
+    """Yield every choice's pieces, the choices taking turns; whether it is the choice's last, and the last of all."""
+    left = sum(map(len, pieces))
+    for at in range(max(map(len, pieces))):
+        for index, own in enumerate(pieces):
+            if at < len(own):
                 left -= 1
-                yield draft, draft.pieces[at], at == len(draft.pieces) - 1, left == 0
+                yield index, own[at], at == len(own) - 1, left == 0

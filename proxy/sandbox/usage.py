@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 
 class Usage(Struct, frozen=True):
-    """Tokens of one answer. `input` counts everything read, cached or written included; `visible` excludes reasoning."""
+    """Tokens of one answer. `input` counts all that was read, cached and written too; `visible` excludes thoughts."""
 
     input: int = 0
     cached: int = 0

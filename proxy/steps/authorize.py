@@ -37,7 +37,7 @@ async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Dire
     for rule in endpoint.refuse:
         if matches(body, rule.when):
             refuse(Refusal.MALFORMED_REQUEST, rule.say)
-    known = await _known(route, holder, body, directory)
+    known = await _known(route, holder, body, raw, directory)
     if endpoint.free:
         return Permit(route, holder, raw, body, "", False, None, None, known)
     model = _model(route, body)
@@ -100,7 +100,7 @@ def _rates(prices: Prices, model: str) -> ModelRates:
 
 
 async def _known(
-    route: Route, holder: KeyHolder, body: Mapping[str, Any], directory: Directory
+    route: Route, holder: KeyHolder, body: Mapping[str, Any], raw: bytes, directory: Directory
 ) -> dict[str, int | None]:
     """Return the tokens behind each object that the request names, all of which must be the tenant's own."""
     named = []
@@ -108,7 +108,7 @@ async def _known(
     if at:
         named.append(unquote(route.parameters[at]))
     if route.endpoint.bound is not None and body:
-        named.extend(object_id for _, object_id in references(body, route.endpoint.bound))
+        named.extend(object_id for _, object_id in references(body, raw, route.endpoint.bound))
     known: dict[str, int | None] = {}
     for object_id in named:
         owned = await directory.owned(route.integration.name, object_id)

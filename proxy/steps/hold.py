@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from proxy.bounds.asking import Need, affordable
-from proxy.clock import Clock, date_of
+from proxy.clock import date_of
 from proxy.errors import LedgerUnavailable, Refusal, refuse
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Short
@@ -14,14 +14,13 @@ from proxy.store.doors import Ledger
 LEAST_OUTPUT_TOKENS = 256
 
 
-async def hold(call: str, permit: Permit, need: Need, ledger: Ledger, clock: Clock, top_up_url: str) -> Hold:
+async def hold(call: str, permit: Permit, need: Need, ledger: Ledger, now: int, top_up_url: str) -> Hold:
     """Return the committed hold. Raises Refused: balance_exhausted, request_too_large_for_balance, or
     ledger_unavailable, and then nothing is held.
     """
     prices = permit.prices
     if prices is None:
         refuse(Refusal.INTERNAL_ERROR, "A call without prices cannot be held.")
-    now = clock.now()
     request = HoldRequest(
         call=call,
         tenant=permit.holder.tenant.id,

@@ -88,13 +88,16 @@ class Relay:
         self._own = own
         self._owned = 0
         self._unseen = False
+        self._final: Reading | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._boundary = True
 
     def reading(self) -> Reading:
         """Return what was read of the answer, now that no more will come."""
-        return self._reader.finish() if self._reader is not None else Reading()
+        if self._final is None:
+            self._final = self._reader.finish() if self._reader is not None else Reading()
+        return self._final
 
     def news(self) -> Reading | None:
         """Return what was seen so far if that is more than at the last asking: what a checkpoint keeps."""
@@ -140,7 +143,9 @@ class Relay:
                 await self._flush()
             else:
                 await self._take(piece)
-        self.whole = self._answer.framed or self._reader is None or self._reader.complete
+        reading = self.reading()
+        await self._own_named(reading.object_ids)
+        self.whole = self._answer.framed or self._reader is None or reading.complete
         if self._meter.decoder is not None:
             await self._relay(self._meter.decoder.finish())
         if self._meter.remover is not None:
@@ -165,11 +170,15 @@ class Relay:
         if reader is not None:
             reader.feed(piece)
             self._unseen = True
-            if self._own is not None and len(reader.object_ids) > self._owned:
-                fresh = reader.object_ids[self._owned :]
-                self._owned += len(fresh)
-                await self._own(fresh)
+            await self._own_named(reader.object_ids)
         await self._relay(piece if self._meter.remover is None else self._meter.remover.feed(piece))
+
+    async def _own_named(self, named: Sequence[tuple[str, str]]) -> None:
+        """Record the objects that the answer has named since the last time."""
+        if self._own is not None and len(named) > self._owned:
+            fresh = named[self._owned :]
+            self._owned = len(named)
+            await self._own(fresh)
 
     async def _relay(self, out: bytes) -> None:
         """Keep bytes until the call is settled, or send them on."""

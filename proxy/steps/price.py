@@ -6,7 +6,7 @@ of output that were seen, and the bytes of the request. Where nothing was seen t
 
 from collections.abc import Mapping
 
-from proxy.calls.evidence import Certainty
+from proxy.usage.certainty import Certainty
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity, ceil_div

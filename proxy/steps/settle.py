@@ -25,6 +25,10 @@ class Journal(Protocol):
         """Write and fsync one ending. Raises OSError if it cannot."""
         ...
 
+    async def settled(self, call: str) -> None:
+        """Forget a call's ending, now that the ledger has it."""
+        ...
+
 
 async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks) -> Receipt | None:
     """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
@@ -36,14 +40,14 @@ async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks)
     try:
         await journal.append(ending)
     except OSError as error:
-        tasks.start(_insist(ending, ledger), name="settle")
         raise LedgerUnavailable(f"neither ledger nor journal can be written: {error}") from error
-    tasks.start(_insist(ending, ledger), name="settle")
+    finally:
+        _ = tasks.start(_insist(ending, ledger, journal), name="settle")
     return None
 
 
-async def _insist(ending: Ending, ledger: Ledger) -> None:
-    """Try until the ledger has it; ending a call twice changes nothing."""
+async def _insist(ending: Ending, ledger: Ledger, journal: Journal) -> None:
+    """Try until the ledger has it, then forget it; ending a call twice changes nothing."""
     pause = RETRY_FIRST_S
     while True:
         try:
@@ -52,4 +56,5 @@ async def _insist(ending: Ending, ledger: Ledger) -> None:
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_MOST_S)
         else:
+            await journal.settled(ending.record.id)
             return

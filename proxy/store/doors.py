@@ -135,7 +135,7 @@ class Held(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """One thing that verification found wrong, in a sentence, and where: an entry, a call, or the wallet (empty)."""
+    """One thing that verification found wrong, in a sentence. `entry` is an entry or a call; empty: the wallet."""
 
     tenant: str
     entry: str

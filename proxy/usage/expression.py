@@ -16,7 +16,7 @@ from proxy.wire.paths import Step, find_all, parse_path
 COUNT_MAX = 10**12
 """No answer uses more of anything; a larger number is a mistake upstream."""
 
-_TERM = re.compile(r"(?:^|\s+)([+-]\s+)?(.+?)(?=\s+[+-]\s|$)", re.DOTALL)
+_SIGN = re.compile(r"\s+([+-])\s+")
 
 
 class Absurd(ValueError):
@@ -40,18 +40,12 @@ class Term(Struct, frozen=True):
 
 def parse_terms(text: str) -> tuple[Term, ...]:
     """Read a signed sum. Raises ValueError, saying what is wrong."""
-    terms = []
-    at = 0
-    while at < len(text):
-        match = _TERM.match(text, at)
-        if match is None or bool(terms) is not bool(match[1]) and not (match[1] and not terms):
-            raise ValueError(f"{text!r} is not a sum of paths: stuck at {text[at:]!r}")
-        sign = -1 if (match[1] or "+").startswith("-") else 1
-        terms.append(Term(sign, tuple(parse_path(path.strip()) for path in match[2].split(" | "))))
-        at = match.end()
-    if not terms:
-        raise ValueError("an empty sum; name at least one path")
-    return tuple(terms)
+    first, *rest = _SIGN.split(text.strip())
+    signed = [("+", first), *zip(rest[::2], rest[1::2], strict=True)]
+    return tuple(
+        Term(-1 if sign == "-" else 1, tuple(parse_path(path.strip()) for path in paths.split(" | ")))
+        for sign, paths in signed
+    )
 
 
 def evaluate(terms: tuple[Term, ...], usage: dict[str, Any], decimal: bool) -> Quantity | None:

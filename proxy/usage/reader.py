@@ -64,10 +64,11 @@ class Reader:
         data = self._slimmer.feed(data)
         if self._framing is None:
             self._head += data
-            self._begin(sniff(self._expected, self._head))
-            data, self._head = self._head, b"" if self._framing is not None else self._head
+            self._framing = sniff(self._expected, self._head)
             if self._framing is None:
                 return
+            self._splitter = _splitter(self._framing)
+            data, self._head = self._head, b""
         self._take(data)
 
     def snapshot(self) -> Reading:
@@ -79,27 +80,17 @@ class Reader:
 
     def finish(self) -> Reading:
         """Read what is left and return what was seen."""
-        match self._splitter:
-            case SseSplitter():
-                self._documents(event.data for event in self._splitter.finish())
-            case LineSplitter():
-                self._documents(self._splitter.finish())
-                self._parsed = not self._unparsed
-            case ElementSplitter():
-                self._parsed = self._splitter.complete
-            case None if self._framing is Framing.JSON:
-                self._document_at_end()
+        splitter = self._splitter
+        if isinstance(splitter, SseSplitter):
+            self._documents(event.data for event in splitter.finish())
+        elif isinstance(splitter, LineSplitter):
+            self._documents(splitter.finish())
+            self._parsed = not self._unparsed
+        elif isinstance(splitter, ElementSplitter):
+            self._parsed = splitter.complete
+        elif self._framing is Framing.JSON and not self._parsed:
+            self._document_at_end()
         return self.snapshot()
-
-    def _begin(self, framing: Framing | None) -> None:
-        self._framing = framing
-        match framing:
-            case Framing.SSE:
-                self._splitter = SseSplitter()
-            case Framing.NDJSON:
-                self._splitter = LineSplitter()
-            case Framing.JSON_ARRAY:
-                self._splitter = ElementSplitter()
 
     def _take(self, data: bytes) -> None:
         splitter = self._splitter
@@ -188,3 +179,15 @@ class Reader:
             self._seen.output_bytes = seen.output_bytes
             self._seen.output_events = 1 if seen.output_bytes else 0
             return
+
+
+def _splitter(framing: Framing) -> SseSplitter | LineSplitter | ElementSplitter | None:
+    match framing:
+        case Framing.SSE:
+            return SseSplitter()
+        case Framing.NDJSON:
+            return LineSplitter()
+        case Framing.JSON_ARRAY:
+            return ElementSplitter()
+        case Framing.JSON | Framing.NONE:
+            return None

@@ -66,9 +66,8 @@ class Seen:
             if detail in self.usage and value.get(detail) is None and _fell(self.usage.get(count), value.get(count)):
                 del self.usage[detail]
         for detail, count in changes.items():
-            if detail in self.usage and value.get(detail) is None:
-                if value.get(count) not in (None, self.usage.get(count)):
-                    del self.usage[detail]
+            if value.get(detail) is None and value.get(count) not in (None, self.usage.get(count)):
+                self.usage.pop(detail, None)
         overlay(self.usage, value)
 
     def see_tier(self, index: int, value: Any) -> None:

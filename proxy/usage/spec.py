@@ -5,7 +5,7 @@ Everything a provider does differently is here as data. Paths are written as `pr
 """
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -52,11 +52,11 @@ class Count(Struct, frozen=True, forbid_unknown_fields=True):
 
     def rules(self, unit: str) -> Iterator[Rule]:
         """Yield what to do with which path."""
-        yield from ((path, partial(_number, unit)) for path in self.number)
-        yield from ((path, partial(_item, unit)) for path in self.distinct)
-        yield from ((path, partial(_size, unit)) for path in self.length)
-        yield from ((path, partial(_once, unit)) for path in self.once)
-        yield from ((path, partial(_number, unless_key(path))) for path in self.unless)
+        yield from ((path, _number(unit)) for path in self.number)
+        yield from ((path, _item(unit)) for path in self.distinct)
+        yield from ((path, _size(unit)) for path in self.length)
+        yield from ((path, _once(unit)) for path in self.once)
+        yield from ((path, _number(unless_key(path))) for path in self.unless)
 
 
 class Parts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,16 +173,16 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def _rules(self) -> Iterator[Rule]:
         changes = {self.parts.at: self.parts.changes} if self.parts else {}
-        usage = partial(_usage, self.details, changes)
+        usage = _usage(self.details, changes)
         for root in self.roots:
             yield from ((join_paths(root, path), Seen.see_model) for path in self.model)
             yield from ((join_paths(root, path), usage) for path in self.usage)
             for index, path in enumerate(self.tier.at if self.tier else ()):
-                yield join_paths(root, path), partial(_tier, index)
+                yield join_paths(root, path), _tier(index)
             for unit, count in self.counts.items():
                 yield from ((join_paths(root, path), sink) for path, sink in count.rules(unit))
             for objects in self.objects:
-                yield from ((join_paths(root, path), partial(_object, objects.kind)) for path in objects.at)
+                yield from ((join_paths(root, path), _object(objects.kind)) for path in objects.at)
         yield from ((path, Seen.see_output) for path in self.output)
         yield from ((path, Seen.see_failure) for path in self.failed)
         yield from ((path, Seen.see_end) for path in self.end)
@@ -194,32 +194,29 @@ def unless_key(path: str) -> str:
     return f"unless {path}"
 
 
-# `partial` fills the first arguments, a sink gets the facts first: these turn the two round.
+def _usage(falls: dict[str, str], changes: dict[str, str]) -> Sink:
+    return lambda seen, value: seen.see_usage(value, falls, changes)
 
 
-def _usage(falls: dict[str, str], changes: dict[str, str], seen: Seen, value: Any) -> None:
-    seen.see_usage(value, falls, changes)
+def _tier(index: int) -> Sink:
+    return lambda seen, value: seen.see_tier(index, value)
 
 
-def _tier(index: int, seen: Seen, value: Any) -> None:
-    seen.see_tier(index, value)
+def _number(unit: str) -> Sink:
+    return lambda seen, value: seen.see_number(unit, value)
 
 
-def _number(unit: str, seen: Seen, value: Any) -> None:
-    seen.see_number(unit, value)
+def _item(unit: str) -> Sink:
+    return lambda seen, value: seen.see_item(unit, value)
 
 
-def _item(unit: str, seen: Seen, value: Any) -> None:
-    seen.see_item(unit, value)
+def _size(unit: str) -> Sink:
+    return lambda seen, value: seen.see_size(unit, value)
 
 
-def _size(unit: str, seen: Seen, value: Any) -> None:
-    seen.see_size(unit, value)
+def _once(unit: str) -> Sink:
+    return lambda seen, value: seen.see_once(unit, value)
 
 
-def _once(unit: str, seen: Seen, value: Any) -> None:
-    seen.see_once(unit, value)
-
-
-def _object(kind: str, seen: Seen, value: Any) -> None:
-    seen.see_object(kind, value)
+def _object(kind: str) -> Sink:
+    return lambda seen, value: seen.see_object(kind, value)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
 OUTPUT_BYTES_MAX = 64 << 20
@@ -150,7 +150,8 @@ def _stage(name: str, budget: _Budget) -> _Stage | None:
             return _Brotli(budget)
         case "zstd":
             return _Zstd(budget)
-    return None
+        case _:
+            return None
 
 
 class Decoder:

@@ -14,7 +14,13 @@ class Framing(StrEnum):
 
 
 _LINES = frozenset(
-    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/stream+json"}
+    {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonl",
+        "application/stream+json",
+    }
 )
 _MEDIA = ("audio/", "image/", "video/", "font/", "multipart/")
 _EVENT_FIELDS = b"deir:"

@@ -26,25 +26,27 @@ class Shape:
         shape = self
         for step in steps:
             if isinstance(step, Member):
-                shape = shape._below(step.name)
+                shape = shape.member(step.name)
             elif isinstance(step, Where):
                 for condition in step.conditions:
-                    below = shape
+                    place = shape
                     for name in condition.path:
-                        below = below._below(name)
-                    below.whole = True
+                        place = place.member(name)
+                    place.whole = True
         shape.whole = True
 
     def decoder(self) -> "msgspec.json.Decoder[Any]":
         """Return a JSON decoder that builds nothing else; the parser skips over the rest of a document."""
-        return msgspec.json.Decoder(self._type())
+        return msgspec.json.Decoder(self.partial_type())
 
-    def _below(self, name: str) -> "Shape":
+    def member(self, name: str) -> "Shape":
+        """Return the place of a member, made if it is new."""
         return self.members.setdefault(name, Shape())
 
-    def _type(self) -> Any:
+    def partial_type(self) -> Any:
+        """Return the type that msgspec decodes this place into: unknown members are skipped, wrong kinds refused."""
         if self.whole or not self.members:
             return Any
-        members: dict[str, Any] = {name: shape._type() for name, shape in self.members.items()}
+        members: dict[str, Any] = {name: shape.partial_type() for name, shape in self.members.items()}
         partial = TypedDict("partial", members, total=False)  # type: ignore[misc]  # made from data, not by hand
-        return partial | list[partial | list[Any] | _Scalar] | _Scalar  # type: ignore[valid-type]  # likewise
+        return partial | list[partial | list[Any] | _Scalar] | _Scalar

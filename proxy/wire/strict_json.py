@@ -6,10 +6,11 @@ Refused: anything but UTF-8 without a byte order mark, a key given twice, NaN an
 
 import json
 import re
+from math import isinf
 from typing import Any
 
 DEPTH_MAX = 200
-_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear also where a string never ends
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -21,25 +22,40 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"the body is not UTF-8 (byte {error.start})") from None
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_fraction)
     except json.JSONDecodeError as error:
         raise ValueError(f"the body is not valid JSON (character {error.pos})") from None
     except RecursionError:
         raise ValueError("the body is nested too deeply") from None
+    except _Unfit:
+        raise
+    except ValueError:  # the limit that Python itself sets, whose message speaks of Python
+        raise ValueError("the body holds an integer of thousands of digits") from None
     if not isinstance(value, dict):
         raise ValueError("the body must be a JSON object")
     return value
 
 
+class _Unfit(ValueError):
+    """JSON in form, but not a request that everybody reads alike."""
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("an object of the body has the same key twice")
+        raise _Unfit("an object of the body has the same key twice")
     return value
 
 
 def _constant(name: str) -> float:
-    raise ValueError(f"the body holds {name}, which is not JSON")
+    raise _Unfit(f"the body holds {name}, which is not JSON")
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise _Unfit("the body holds a number that is larger than any float")
+    return value
 
 
 def _depth(body: bytes) -> int:

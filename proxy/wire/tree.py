@@ -16,10 +16,11 @@ Sink = Callable[[T, Any], None]
 class Tree(Generic[T]):
     """One place in a document: the sinks of the paths that end here, and the ways on."""
 
-    __slots__ = ("each", "members", "sinks", "where")
+    __slots__ = ("each", "members", "sinks", "ways_on", "where")
 
     def __init__(self) -> None:
         self.sinks: tuple[Sink[T], ...] = ()
+        self.ways_on = False
         self.members: dict[str, Tree[T]] = {}
         self.each: Tree[T] | None = None
         self.where: tuple[tuple[Where, Tree[T]], ...] = ()
@@ -36,25 +37,38 @@ class Tree(Generic[T]):
         for sink in self.sinks:
             sink(context, value)
         if type(value) is dict:
-            members = self.members
-            if members:
-                for name, below in value.items():
-                    if below is not None and name in members:
-                        members[name].walk(context, below)
-            for where, tree in self.where:
-                if where.holds(value):
-                    tree.walk(context, value)
+            self._walk_object(context, value)
         elif type(value) is list:
-            if self.each is not None:
-                for element in value:
-                    if element is not None:
-                        self.each.walk(context, element)
-            for where, tree in self.where:
-                for element in value:
-                    if where.holds(element):
-                        tree.walk(context, element)
+            self._walk_array(context, value)
+
+    def _walk_object(self, context: T, value: dict[str, Any]) -> None:
+        members = self.members
+        if members:
+            for name, below in value.items():
+                tree = members.get(name)
+                if tree is None or below is None:
+                    continue
+                if tree.ways_on:
+                    tree.walk(context, below)
+                else:
+                    for sink in tree.sinks:
+                        sink(context, below)
+        for where, there in self.where:
+            if where.holds(value):
+                there.walk(context, value)
+
+    def _walk_array(self, context: T, value: list[Any]) -> None:
+        if self.each is not None:
+            for element in value:
+                if element is not None:
+                    self.each.walk(context, element)
+        for where, there in self.where:
+            for element in value:
+                if where.holds(element):
+                    there.walk(context, element)
 
     def _branch(self, step: Step) -> "Tree[T]":
+        self.ways_on = True
         match step:
             case Member(name):
                 return self.members.setdefault(name, Tree())
@@ -62,9 +76,8 @@ class Tree(Generic[T]):
                 self.each = self.each or Tree()
                 return self.each
             case Where():
-                for known, tree in self.where:
+                for known, below in self.where:
                     if known == step:
-                        return tree
-                below: Tree[T] = Tree()
-                self.where += ((step, below),)
-                return below
+                        return below
+                self.where += ((step, Tree()),)
+                return self.where[-1][1]

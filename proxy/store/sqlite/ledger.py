@@ -10,6 +10,7 @@ from proxy.ledger.wallet import Short
 from proxy.store.doors import OwnedObject
 from proxy.store.sqlite import verbs
 from proxy.store.sqlite.batch import Need
+from proxy.store.sqlite.committer import Verb
 from proxy.store.sqlite.doorway import Doorway
 from proxy.store.sqlite.rows import to_hold
 from proxy.store.sqlite.statements import DIRECTORY
@@ -41,11 +42,16 @@ class SqliteLedger(Doorway):
 
     def checkpoint(self, call: str, evidence: str) -> None:
         """Keep what was seen of a running call, with the next batch; dropped when the queue is full."""
-        self._parts.writer.offer(lambda batch: verbs.checkpoint(batch, call, evidence), QUEUE_MAX, Need(call))
+        self._offer(lambda batch: verbs.checkpoint(batch, call, evidence), QUEUE_MAX, Need(call))
 
     def record(self, record: CallRecord) -> None:
         """Keep a call that had no hold, with the next batch; dropped when the queue is half full."""
-        self._parts.writer.offer(lambda batch: verbs.record(batch, record), QUEUE_MAX // 2)
+        self._offer(lambda batch: verbs.record(batch, record), QUEUE_MAX // 2, Need())
+
+    def _offer(self, verb: Verb[None], waiting_most: int, need: Need) -> None:
+        """Hand over what may be lost: a closed store is no error here."""
+        if self._opened is not None:
+            self._opened.writer.offer(verb, waiting_most, need)
 
     async def deposit(self, given: Deposit) -> Entry | Short:
         """Write a credit, adjustment or refund; the same entry id again returns the entry that was made."""

@@ -18,4 +18,4 @@ SELECT integration, id, tenant, kind, call, created_at, tokens FROM object WHERE
 -- Holds of earlier starts, oldest first: what recovery must end.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
        created_at, period, epoch, state, evidence
-FROM hold WHERE state = 'held' AND epoch < ? ORDER BY call;
+FROM hold INDEXED BY hold_open WHERE state = 'held' AND epoch < ? ORDER BY call;

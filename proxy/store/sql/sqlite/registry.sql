@@ -86,7 +86,7 @@ SELECT call, tenant, integration, nanos, reason, at_most, at FROM exposure ORDER
 -- Every open hold.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
        created_at, period, epoch, state, evidence
-FROM hold WHERE state = 'held' ORDER BY call;
+FROM hold INDEXED BY hold_open WHERE state = 'held' ORDER BY call;
 
 -- name: held
 -- How many holds are open, and what they reserve together.

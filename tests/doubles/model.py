@@ -1,0 +1,307 @@
+"""The ledger as dicts and integers: what every store must agree with. Its arithmetic is its own, and plain.
+
+It keeps no hashes and prices nothing: `verify` only adds up.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import structs
+
+from proxy.errors import BadRequest, InvariantBroken
+from proxy.ledger.bill import write_bill
+from proxy.ledger.call import CallRecord, Ending, NoHold, Receipt
+from proxy.ledger.entry import Entry
+from proxy.ledger.exposure import Exposure
+from proxy.ledger.hold import Hold, HoldRequest, HoldState
+from proxy.ledger.transitions import Deposit
+from proxy.ledger.wallet import Short, Wallet
+from proxy.pricing.card import RateCard
+from proxy.pricing.cascade import MarginTable, Slot
+from proxy.store.doors import Held, MarginRow, OwnedObject, Verdict, WalletView
+from proxy.tenants.key import Key, KeyHolder
+from proxy.tenants.tenant import Tenant, TenantState
+from proxy.usage.certainty import Certainty
+
+
+class ModelStore:
+    """Implements `doors.Store` in memory; opening it again is a new start on the same data."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._tenants: dict[str, Tenant] = {}
+        self._keys: dict[str, tuple[Key, str]] = {}
+        self._wallets: dict[str, Wallet] = {}
+        self._holds: dict[str, Hold] = {}
+        self._entries: dict[str, list[Entry]] = {}
+        self._calls: dict[str, CallRecord] = {}
+        self._receipts: dict[str, Receipt] = {}
+        self._exposures: list[Exposure] = []
+        self._objects: dict[tuple[str, str], OwnedObject] = {}
+        self._margins: list[MarginRow] = []
+        self._card: RateCard | None = None
+
+    async def open(self, card: RateCard) -> None:
+        self.epoch += 1
+        self._card = card
+
+    async def close(self) -> None:
+        pass
+
+    # The ledger.
+
+    async def hold(self, request: HoldRequest) -> Hold | Short:
+        if request.call in self._holds:
+            known = self._holds[request.call]
+            if known.tenant != request.tenant or known.state != "held":
+                raise InvariantBroken(request.call)
+            return known
+        wallet = self._known(request.tenant)
+        free, ask = wallet.balance - wallet.minimum - wallet.held, request.ask
+        if request.waived:
+            granted = 0
+        elif free < ask.least:
+            return Short(wallet.balance, wallet.held, wallet.minimum, ask.least)
+        else:
+            granted = max(ask.least, min(ask.most, free, ask.base + max(ask.floor, free // ask.share)))
+        cost = request.cost_most
+        if ask.most and not request.waived:
+            cost = -(-cost * granted // ask.most)
+        facts = (request.call, request.tenant, request.key, request.integration, request.endpoint, request.model)
+        versions = (request.rate_card, request.margins, request.waived, request.at, request.period, self.epoch)
+        hold = Hold(*facts, granted, min(cost, request.cost_most), *versions)
+        self._reserve(request.tenant, granted)
+        self._holds[request.call] = hold
+        return hold
+
+    async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
+        hold = self._find(call)
+        wallet = self._wallets[hold.tenant]
+        if not hold.waived:
+            if more > wallet.balance - wallet.minimum - wallet.held:
+                return None
+            self._reserve(hold.tenant, more)
+            hold = structs.replace(hold, wallet_nanos=hold.wallet_nanos + more)
+        self._holds[call] = structs.replace(hold, cost_nanos=hold.cost_nanos + cost_more)
+        return self._holds[call]
+
+    async def end(self, ending: Ending) -> Receipt:
+        record, bill = ending.record, ending.bill
+        hold = self._find(record.id)
+        if hold.state != "held":
+            wallet = self._wallets[hold.tenant]
+            before = self._receipts[record.id]
+            return structs.replace(before, balance_nanos=wallet.balance, held_nanos=wallet.held, already=True)
+        wallet = self._wallets[hold.tenant]
+        charge, cost = (bill.charge_nanos, bill.upstream_cost_nanos) if bill else (0, 0)
+        waived = charge if hold.waived else 0
+        paid = charge - waived
+        free = max(0, wallet.balance - wallet.minimum - wallet.held)
+        exact = bill is not None and bill.certainty is Certainty.EXACT
+        paid = min(paid, hold.wallet_nanos + (free if exact else 0))
+        short = charge - waived - paid
+        unseen = max(0, hold.cost_nanos - cost) if ending.unseen else 0
+        exposure = ending.exposed + unseen if bill else max(ending.exposed, unseen)
+        exposure += -(-cost * short // charge) if short else 0
+        self._reserve(hold.tenant, -hold.wallet_nanos)
+        if bill is not None:
+            final = structs.replace(bill, exposure_nanos=exposure, shortfall_nanos=short)
+            self._enter(
+                hold.tenant, ending.entry_id, "call", -paid, waived, record.ended_at, hold.period, hold.call,
+                write_bill(final),
+            )  # fmt: skip
+            self._count_tokens(hold.call, sum(int(n) for p in bill.parts for n in p.usage.values()))
+        if exposure:
+            reason = ending.reason or record.outcome.value
+            self._exposures.append(
+                Exposure(hold.call, hold.tenant, hold.integration, exposure, reason, ending.unseen, record.ended_at)
+            )
+        state = HoldState.SETTLED if bill else HoldState.RELEASED
+        self._holds[hold.call] = structs.replace(hold, state=state, evidence="")
+        self._calls[record.id] = record
+        wallet = self._wallets[hold.tenant]
+        entry_id = ending.entry_id if bill else ""
+        self._receipts[record.id] = Receipt(paid, waived, exposure, short, wallet.balance, wallet.held, entry_id)
+        return self._receipts[record.id]
+
+    def checkpoint(self, call: str, evidence: str) -> None:
+        hold = self._holds.get(call)
+        if hold is not None and hold.state == "held":
+            self._holds[call] = structs.replace(hold, evidence=evidence)
+
+    def record(self, record: CallRecord) -> None:
+        self._calls.setdefault(record.id, record)
+
+    async def deposit(self, given: Deposit) -> Entry | Short:
+        if given.tenant not in self._wallets:
+            raise BadRequest("no tenant", code="not_found", status=404)
+        for made in (entry for entries in self._entries.values() for entry in entries):
+            if made.id == given.entry_id:
+                if (made.tenant, made.kind, made.amount_nanos) != (given.tenant, given.kind, given.amount_nanos):
+                    raise BadRequest("another movement", code="conflict", status=409)
+                return made
+        wallet = self._wallets[given.tenant]
+        free = wallet.balance - wallet.minimum - wallet.held
+        if given.amount_nanos < 0 and not given.forced and free < -given.amount_nanos:
+            return Short(wallet.balance, wallet.held, wallet.minimum, -given.amount_nanos)
+        return self._enter(
+            given.tenant, given.entry_id, given.kind.value, given.amount_nanos, 0, given.at, given.period,
+            given.reference, "",
+        )  # fmt: skip
+
+    async def own(self, objects: Sequence[OwnedObject]) -> None:
+        for made in objects:
+            first = self._objects.setdefault((made.integration, made.id), made)
+            if first.tenant == made.tenant and made.tokens is not None:
+                self._objects[made.integration, made.id] = structs.replace(first, tokens=made.tokens)
+
+    async def disown(self, integration: str, object_id: str) -> None:
+        self._objects.pop((integration, object_id), None)
+
+    async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
+        return [hold for hold in await self.holds() if hold.epoch < before_epoch]
+
+    # The directory.
+
+    async def holder(self, secret_hash: str) -> KeyHolder | None:
+        for key, known in self._keys.values():
+            if known == secret_hash:
+                return KeyHolder(key, self._tenants[key.tenant])
+        return None
+
+    async def wallet(self, tenant: str) -> Wallet:
+        wallet = self._wallets.get(tenant, Wallet(tenant))
+        return structs.replace(wallet, head="")
+
+    def rate_card(self) -> RateCard:
+        assert self._card is not None
+        return self._card
+
+    def margins(self) -> MarginTable:
+        return MarginTable(len(self._margins), {row.slot: Decimal(row.pct) for row in self._margins})
+
+    async def owned(self, integration: str, object_id: str) -> OwnedObject | None:
+        return self._objects.get((integration, object_id))
+
+    # The registry.
+
+    async def create_tenant(self, tenant: Tenant) -> Tenant:
+        if tenant.id in self._tenants:
+            raise BadRequest("exists", code="conflict", status=409)
+        self._tenants[tenant.id] = tenant
+        self._wallets[tenant.id] = Wallet(tenant.id)
+        return tenant
+
+    async def find_tenant(self, name_or_id: str) -> Tenant:
+        if name_or_id in self._tenants:
+            return self._tenants[name_or_id]
+        named = [tenant for tenant in self._tenants.values() if tenant.name == name_or_id]
+        if not named:
+            raise BadRequest("none", code="not_found", status=404)
+        if len(named) > 1:
+            raise BadRequest("several", code="ambiguous", status=409)
+        return named[0]
+
+    async def tenants(self, limit: int, after: str = "") -> Sequence[WalletView]:
+        ids = sorted(each for each in self._tenants if each > after)[:limit]
+        return [WalletView(self._tenants[each], await self.wallet(each)) for each in ids]
+
+    async def set_tenant_state(self, tenant: str, state: TenantState) -> Tenant:
+        self._must_exist(tenant)
+        self._tenants[tenant] = structs.replace(self._tenants[tenant], state=state)
+        return self._tenants[tenant]
+
+    async def create_key(self, key: Key, secret_hash: str) -> Key:
+        self._must_exist(key.tenant)
+        if key.id in self._keys or secret_hash in {known for _, known in self._keys.values()}:
+            raise BadRequest("exists", code="conflict", status=409)
+        self._keys[key.id] = (key, secret_hash)
+        return key
+
+    async def keys(self, tenant: str | None, limit: int, after: str = "") -> Sequence[Key]:
+        found = (key for key, _ in self._keys.values() if key.tenant == (tenant or key.tenant) and key.id > after)
+        return sorted(found, key=lambda key: key.id)[:limit]
+
+    async def revoke_key(self, key: str, at: int) -> Key:
+        if key not in self._keys:
+            raise BadRequest("none", code="not_found", status=404)
+        known, secret_hash = self._keys[key]
+        if known.revoked_at is None:
+            self._keys[key] = (structs.replace(known, revoked_at=at), secret_hash)
+        return self._keys[key][0]
+
+    async def set_margin(self, slot: Slot, pct: str, at: int) -> MarginRow:
+        tenant, integration, unit = slot
+        try:
+            wrong = not -100 <= Decimal(pct) <= 1_000_000 or (unit is not None and integration is None)
+        except ArithmeticError:
+            wrong = True
+        if wrong:
+            raise BadRequest("wrong margin")
+        if tenant is not None:
+            self._must_exist(tenant)
+        row = MarginRow(slot, str(Decimal(pct)), len(self._margins) + 1, at)
+        self._margins.append(row)
+        return row
+
+    async def margin_rows(self) -> Sequence[MarginRow]:
+        newest = {row.slot: row for row in self._margins}
+        return sorted(newest.values(), key=lambda row: row.version)
+
+    async def entries(self, tenant: str, limit: int, before_seq: int | None = None) -> Sequence[Entry]:
+        found = [e for e in self._entries.get(tenant, []) if before_seq is None or e.seq < before_seq]
+        return found[::-1][:limit]
+
+    async def calls(self, tenant: str, limit: int, before: str = "") -> Sequence[CallRecord]:
+        found = [c for c in self._calls.values() if c.tenant == tenant and (not before or c.id < before)]
+        return sorted(found, key=lambda call: call.id, reverse=True)[:limit]
+
+    async def exposures(self, limit: int) -> Sequence[Exposure]:
+        return self._exposures[::-1][:limit]
+
+    async def holds(self) -> Sequence[Hold]:
+        return sorted((h for h in self._holds.values() if h.state == "held"), key=lambda hold: hold.call)
+
+    async def held(self) -> Held:
+        found = await self.holds()
+        return Held(len(found), sum(hold.wallet_nanos for hold in found))
+
+    async def verify(self, tenant: str | None = None) -> Verdict:
+        wallets = [wallet for wallet in self._wallets.values() if tenant in (None, wallet.tenant)]
+        entries = [entry for wallet in wallets for entry in self._entries.get(wallet.tenant, [])]
+        holds = [hold for hold in await self.holds() if tenant in (None, hold.tenant)]
+        ok = sum(wallet.balance for wallet in wallets) == sum(entry.amount_nanos for entry in entries)
+        return Verdict(ok, len(wallets), len(entries), len(holds))
+
+    def _known(self, tenant: str) -> Wallet:
+        if tenant not in self._wallets:
+            raise InvariantBroken(tenant)
+        return self._wallets[tenant]
+
+    def _find(self, call: str) -> Hold:
+        if call not in self._holds:
+            raise NoHold(call)
+        return self._holds[call]
+
+    def _must_exist(self, tenant: str) -> None:
+        if tenant not in self._tenants:
+            raise BadRequest("none", code="not_found", status=404)
+
+    def _reserve(self, tenant: str, nanos: int) -> None:
+        wallet = self._wallets[tenant]
+        self._wallets[tenant] = structs.replace(wallet, held=wallet.held + nanos)
+
+    def _enter(
+        self, tenant: str, entry_id: str, kind: str, amount: int, waived: int, at: int, period: str, ref: str, bill: str
+    ) -> Entry:
+        wallet = self._wallets[tenant]
+        balance, seq = wallet.balance + amount, wallet.seq + 1
+        entry = Entry(entry_id, tenant, seq, kind, amount, waived, balance, at, period, ref, bill, "", "")
+        self._entries.setdefault(tenant, []).append(entry)
+        self._wallets[tenant] = structs.replace(wallet, balance=balance, seq=seq)
+        return entry
+
+    def _count_tokens(self, call: str, tokens: int) -> None:
+        for name, made in self._objects.items():
+            if made.call == call:
+                self._objects[name] = structs.replace(made, tokens=tokens)

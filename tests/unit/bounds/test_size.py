@@ -1,0 +1,55 @@
+import json
+from typing import Any
+
+import pytest
+
+from proxy.bounds.search import Search
+from proxy.bounds.size import Size, any_units, measure
+from proxy.bounds.spec import BoundSpec, Counted, InputUnit, Kind, Media, Reference
+from proxy.errors import Refused
+
+SPEC = BoundSpec(
+    input=(InputUnit("input_tokens"),),
+    overhead=100,
+    lists=(Counted("messages", each=8), Counted("tools", each=10, any=500)),
+    inputs="prompts",
+    media=(Media("parts.*", (Kind(by="item", tokens=900, unit="sound"),), data=("sound",)),),
+    references=(Reference("answer", "previous", tokens=True), Reference("store", "store")),
+)
+
+
+def size(body: Any, known: dict[str, int | None] | None = None) -> tuple[Size, int]:
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    return measure(body, raw, Search(raw), SPEC, "m", known or {}), len(raw)
+
+
+def test_a_byte_is_a_token_and_lists_add_theirs() -> None:
+    found, raw = size({"messages": [{"content": "héllo 你好"}] * 3, "tools": [{}]})
+    assert found == Size(raw + 100 + 3 * 8 + 10 + 500)
+    assert size({"tools": []})[0].text == 100 + len(b'{"tools": []}')
+
+
+def test_media_are_not_text() -> None:
+    found, raw = size({"parts": [{"sound": "A" * 4000}]})
+    assert found == Size(raw + 100 - 4000, {("sound",): 900})
+    assert found.tokens(10**6) == raw + 100 - 4000 + 900
+
+
+def test_named_objects_count_as_known_else_as_the_window() -> None:
+    found, raw = size({"previous": "r1", "store": "s1"}, {"r1": 777})
+    assert (found.media, found.unknown) == ({any_units(SPEC): 777}, 0)
+    found, raw = size({"previous": "r1"}, {"r1": None})
+    assert (found.media, found.unknown) == ({}, 1)
+    assert found.tokens(5000) == raw + 100 + 5000
+
+
+def test_every_element_of_a_list_of_inputs_has_a_window() -> None:
+    assert size({"prompts": ["a", "b", "c"]})[0].windows == 3
+    assert size({"prompts": "a"})[0].windows == 1
+    assert size({})[0].windows == 1
+
+
+@pytest.mark.parametrize("messages", ["text", 5, {"a": 1}, True])
+def test_lists_must_be_lists(messages: Any) -> None:
+    with pytest.raises(Refused, match="messages"):
+        size({"messages": messages})

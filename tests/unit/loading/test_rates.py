@@ -1,0 +1,469 @@
+"""The rate card as it is read: what the files mean, what is refused and how, and what the built-in ones promise."""
+
+import time
+from collections.abc import Callable
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from proxy.errors import BadConfig
+from proxy.loading.rates import load_rates
+from proxy.loading.shipped import shipped
+from proxy.loading.yaml import read_yaml
+from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard, is_glob
+
+UNITS = """
+units:
+  input_tokens: {family: tokens, meaning: in}
+  output_tokens: {family: tokens, meaning: out}
+  cache_read_tokens: {family: tokens, meaning: cached, fallback: input_tokens}
+  web_searches: {family: fees, meaning: searches}
+"""
+HEAD = "integration: p\nsource: somewhere\nchecked: 2026-11-21\n"
+ONE = HEAD + 'models: [{match: [m], rates: [{unit: input_tokens, usd: "1"}]}]\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write a rates folder: `write(p=TEXT)` makes `p.yaml`, beside a registry of four units."""
+
+    def make(folder: str = "rates", units: str | None = UNITS, **files: str) -> Path:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for name, text in ({"units": units} if units else {}).items() | files.items():
+            (tmp_path / folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        return tmp_path / folder
+
+    return make
+
+
+def found(card: RateCard, name: str, integration: str = "p") -> ModelRates:
+    model = card.find(integration, name)
+    assert model is not None
+    return model
+
+
+class TestMeaning:
+    def test_both_forms_of_a_row(self, write: Callable[..., Path]) -> None:
+        rows = """
+models:
+  - match: [m, "m-20??"]
+    window: 100
+    output_max: 10
+    rates:
+      - {unit: input_tokens, usd: "1.50", per: 1000}
+      - {usd: {output_tokens: "3", cache_read_tokens: "0"}, since: 2026-01-01, source: elsewhere}
+"""
+        assert load_rates(write(p=HEAD + rows)).integrations["p"] == (
+            ModelRates(
+                ("m", "m-20??"),
+                (
+                    Rate("input_tokens", "1.5", 1000),
+                    Rate("output_tokens", "3", 1, "2026-01-01", source="elsewhere"),
+                    Rate("cache_read_tokens", "0", 1, "2026-01-01", source="elsewhere"),
+                ),
+                100,
+                10,
+            ),
+        )
+
+    def test_a_row_may_hold_for_several_tiers(self, write: Callable[..., Path]) -> None:
+        rows = 'models: [{match: [m], rates: [{tier: [a, b], context_above: 9, unit: input_tokens, usd: "1"}]}]\n'
+        (model,) = load_rates(write(p=HEAD + rows)).integrations["p"]
+        assert model.rates == tuple(Rate("input_tokens", "1", tier=tier, context_above=9) for tier in ("a", "b"))
+
+    def test_the_file_says_what_prices_are_for(self, write: Callable[..., Path]) -> None:
+        rows = 'rates: [{usd: {input_tokens: "1"}}, {per: 1, usd: {web_searches: "2"}}]'
+        (model,) = load_rates(write(p=f"{HEAD}per: 1000\nmodels: [{{match: [m], {rows}}}]\n")).integrations["p"]
+        assert model.rates == (Rate("input_tokens", "1", 1000), Rate("web_searches", "2", 1))
+
+    def test_prefixes_may_precede_any_name(self, write: Callable[..., Path]) -> None:
+        card = load_rates(write(p=HEAD + "prefixes: [models/]\n" + ONE.removeprefix(HEAD).replace("[m]", '[m, "n*"]')))
+        assert found(card, "m") == found(card, "models/m") == found(card, "nn") == found(card, "models/nn")
+
+    def test_fees_fill_in_what_a_model_has_no_rate_for(self, write: Callable[..., Path]) -> None:
+        rows = """
+fees:
+  - {match: ["m*"], rates: [{usd: {web_searches: "5"}}, {since: 2027-01-01, usd: {web_searches: "6"}}]}
+  - {match: ["*"], rates: [{usd: {web_searches: "7", output_tokens: "8"}}]}
+models:
+  - {match: [m1], rates: [{usd: {input_tokens: "1"}}]}
+  - {match: [m2], rates: [{usd: {web_searches: "2"}}]}
+  - {match: [other, m3], rates: [{usd: {input_tokens: "1"}}]}
+"""
+        card = load_rates(write(p=HEAD + rows))
+
+        def fee(name: str) -> list[tuple[str, str]]:
+            return [(rate.usd, rate.since) for rate in found(card, name).rates if rate.unit == "web_searches"]
+
+        assert fee("m1") == [("5", ""), ("6", "2027-01-01")]
+        assert fee("m2") == [("2", "")]
+        assert fee("m3") == fee("other") == [("7", "")]
+        assert all("output_tokens" in found(card, name).units for name in ("m1", "m2", "other"))
+
+    def test_a_region_costs_its_percentage_more_in_every_tier(self, write: Callable[..., Path]) -> None:
+        rows = """
+regions: [{region: us, percent: "12.5", family: tokens, match: ["m*"]}]
+models:
+  - {match: [m], rates: [{usd: {input_tokens: "0.1", web_searches: "5"}}, {tier: fast, usd: {input_tokens: "3"}}]}
+  - {match: [n], rates: [{usd: {input_tokens: "1"}}]}
+"""
+        card = load_rates(write(p=HEAD + rows))
+
+        def usd(name: str, unit: str, **conditions: str) -> str:
+            rate = card.rate(found(card, name), unit, Conditions(**conditions))  # type: ignore[arg-type]  # strings only
+            assert rate is not None
+            return rate.usd
+
+        assert usd("m", "input_tokens") == "0.1"
+        assert usd("m", "input_tokens", region="us") == "0.1125"
+        assert usd("m", "input_tokens", region="us", tier="fast") == "3.375"
+        assert usd("m", "input_tokens", region="eu", tier="fast") == "3"
+        assert usd("m", "web_searches", region="us") == "5"
+        assert usd("n", "input_tokens", region="us") == "1"
+
+    def test_units_bring_their_fallbacks(self, write: Callable[..., Path]) -> None:
+        assert load_rates(write(p=ONE)).fallbacks == {"cache_read_tokens": "input_tokens"}
+
+
+class TestOverlay:
+    OWN = HEAD + 'models: [{match: [m, new], rates: [{unit: input_tokens, usd: "9"}]}]\n'
+    BUILT_IN = (
+        HEAD
+        + 'fees: [{match: ["*"], rates: [{unit: web_searches, usd: "3"}]}]\n'
+        + 'models: [{match: [m, "m-*", k], window: 5, rates: [{unit: input_tokens, usd: "1"}]}]\n'
+    )
+
+    def test_an_operators_entry_replaces_the_built_in_one(self, write: Callable[..., Path]) -> None:
+        card = load_rates(write(p=self.BUILT_IN), write("own", units=None, mine=self.OWN))
+        fee = Rate("web_searches", "3")
+        assert card.integrations["p"] == (
+            ModelRates(("m", "new"), (Rate("input_tokens", "9"), fee)),
+            ModelRates(("m-*", "k"), (Rate("input_tokens", "1"), fee), 5),
+        )
+
+    def test_a_built_in_name_beats_an_operators_glob(self, write: Callable[..., Path]) -> None:
+        own = self.OWN.replace("[m, new]", '["*"]')
+        card = load_rates(write(p=self.BUILT_IN), write("own", units=None, mine=own))
+        assert [found(card, name).rates[0].usd for name in ("m", "m-1", "z")] == ["1", "1", "9"]
+
+    def test_an_operator_may_add_integrations_and_units(self, write: Callable[..., Path]) -> None:
+        units = "units: {pages: {family: pages, meaning: pages, fallback: input_tokens}}\n"
+        own = self.OWN.replace("integration: p", "integration: q").replace("input_tokens", "pages")
+        card = load_rates(write(p=self.BUILT_IN), write("own", units=units, mine=own))
+        assert found(card, "m", "q").rates == (Rate("pages", "9"),)
+        assert card.fallbacks["pages"] == "input_tokens"
+
+    def test_a_fully_replaced_entry_is_gone(self, write: Callable[..., Path]) -> None:
+        own = self.OWN.replace("[m, new]", '[m, k, "m-*"]')
+        card = load_rates(write(p=self.BUILT_IN), write("own", units=None, mine=own))
+        assert len(card.integrations["p"]) == 1
+
+    def test_an_operators_fee_comes_first(self, write: Callable[..., Path]) -> None:
+        own = HEAD + 'fees: [{match: ["*"], rates: [{unit: web_searches, usd: "0"}]}]\n'
+        card = load_rates(write(p=self.BUILT_IN), write("own", units=None, mine=own))
+        assert Rate("web_searches", "0") in found(card, "m").rates
+
+
+class TestVersion:
+    TWO = ONE.replace("[m]", "[n]").removeprefix(HEAD).removeprefix("models: [").removesuffix("]\n")
+
+    def test_names_the_content_not_its_form(self, write: Callable[..., Path]) -> None:
+        both = ONE.removesuffix("]\n") + ", " + self.TWO + "]\n"
+        version = load_rates(write(p=both)).version
+        assert len(version) == 16
+        swapped = HEAD + "models: [" + self.TWO + ", " + ONE.removeprefix(HEAD + "models: [")
+        spelled = "# a comment\n" + both.replace('"1"', '"+1.00"').replace("somewhere", "elsewhere")
+        for text in (swapped, spelled):
+            assert load_rates(write(p=text)).version == version
+        split = write("split", a=HEAD + f"models: [{self.TWO}]\n", b=ONE)
+        assert load_rates(split).version == version
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ('"1"', '"2"'),
+            ("[m]", "[n]"),
+            ('usd: "1"', 'per: 2, usd: "1"'),
+            ("match", "window: 1, match"),
+            ("integration: p", "integration: q"),
+            ('usd: "1"', 'tier: t, usd: "1"'),
+        ],
+    )
+    def test_changes_with_the_content(self, write: Callable[..., Path], old: str, new: str) -> None:
+        version = load_rates(write(p=ONE)).version
+        assert load_rates(write(p=ONE.replace(old, new))).version != version
+
+    def test_changes_with_the_fallbacks(self, write: Callable[..., Path]) -> None:
+        version = load_rates(write(p=ONE)).version
+        changed = UNITS.replace("fallback: input_tokens", "fallback: output_tokens")
+        assert load_rates(write(p=ONE, units=changed)).version != version
+
+
+def row(text: str, top: str = "") -> str:
+    return f"{HEAD}{top}models: [{{match: [m], rates: [{{{text}}}]}}]\n"
+
+
+QUOTED = 'write a plain decimal such as "1.25"'
+ROW = "at models[0].rates[0]"
+BAD_FILES = {
+    "unquoted": (row("unit: input_tokens, usd: 1.25"), f'{ROW}.usd: 1.25 is not quoted; write "1.25"'),
+    "unquoted whole": (row("usd: {input_tokens: 2}"), f'{ROW}.usd: 2 is not quoted; write "2"'),
+    "unquoted nan": (row("unit: input_tokens, usd: .nan"), f'{ROW}.usd: nan is not quoted; write "nan"'),
+    "nan": (row('unit: input_tokens, usd: "nan"'), f"{ROW}.usd: 'nan' is not a decimal number; {QUOTED}"),
+    "infinite": (
+        row('unit: input_tokens, usd: "Infinity"'),
+        f"{ROW}.usd: 'Infinity' is not a decimal number; {QUOTED}",
+    ),
+    "exponent": (row('unit: input_tokens, usd: "1e-6"'), f"{ROW}.usd: '1e-6' is not a decimal number; {QUOTED}"),
+    "empty": (row('unit: input_tokens, usd: ""'), f"{ROW}.usd: '' is not a decimal number; {QUOTED}"),
+    "negative": (row('unit: input_tokens, usd: "-1"'), f"{ROW}.usd: '-1' is negative; a price is at least \"0\""),
+    "minus zero": (row('unit: input_tokens, usd: "-0"'), f"{ROW}.usd: '-0' is negative; a price is at least \"0\""),
+    "absurd": (
+        row('unit: input_tokens, usd: "100000.01"'),
+        f"{ROW}.usd: '100000.01' is more than 100000 USD a unit; correct usd or per: 1",
+    ),
+    "absurd per": (
+        row('unit: input_tokens, per: 10, usd: "1000001"'),
+        f"{ROW}.usd: '1000001' is more than 100000 USD a unit; correct usd or per: 10",
+    ),
+    "bool": (row("unit: input_tokens, usd: yes"), "at models[0].rates[0].usd: Expected `int | float | str | object`"),
+    "unknown unit": (
+        row('unit: input_token, usd: "1"'),
+        f"{ROW}: 'input_token' is no unit; use a unit of units.yaml, or add it there",
+    ),
+    "unknown key": (
+        row('unit: input_tokens, usd: "1", from: 2026-01-01'),
+        f"{ROW}: Object contains unknown field `from`",
+    ),
+    "unknown top key": (ONE + "currency: EUR\n", "Object contains unknown field `currency`; see the reference"),
+    "per": (row('unit: input_tokens, usd: "1", per: 0'), f"{ROW}.per: 0 is too small; write a whole number from 1 up"),
+    "per of the file": (row('unit: input_tokens, usd: "1"', "per: 0\n"), "at per: 0 is too small; write a whole"),
+    "per fraction": (row('unit: input_tokens, usd: "1", per: 1.5'), f"{ROW}.per: Expected `int | null`, got `float`"),
+    "context": (row('unit: input_tokens, usd: "1", context_above: 0'), f"{ROW}.context_above: 0 is too small; write"),
+    "window": (ONE.replace("match", "window: 0, match"), "at models[0].window: 0 is too small; write a whole number"),
+    "output": (ONE.replace("match", "output_max: -1, match"), "at models[0].output_max: -1 is too small; write"),
+    "no such date": (
+        row('unit: input_tokens, usd: "1", since: 2026-02-30'),
+        "a value is not what it looks like (day is out of range for month); correct it, or quote it",
+    ),
+    "no date": (row('unit: input_tokens, usd: "1", since: soon'), f"{ROW}.since: Invalid RFC3339 encoded date"),
+    "checked": (ONE.replace("2026-11-21", "lately"), "at checked: Invalid RFC3339 encoded date"),
+    "no checked": (ONE.replace("checked: 2026-11-21\n", ""), "Object missing required field `checked`"),
+    "no source": (ONE.replace("somewhere", '""'), "at source: '' cannot be used; say where the prices come from"),
+    "integration": (
+        ONE.replace("p\n", "Open_AI\n", 1),
+        "at integration: 'Open_AI' cannot be used; use lower-case letters",
+    ),
+    "no rates": (
+        HEAD + "models: [{match: [m], rates: []}]\n",
+        'at models[0].rates: [] cannot be used; give at least one rate; an explicit "0" is a price',
+    ),
+    "no match": (ONE.replace("[m]", "[]"), "at models[0].match: [] cannot be used; name at least one model"),
+    "empty match": (ONE.replace("[m]", '[""]'), "at models[0].match: [''] cannot be used; name at least one model"),
+    "same name": (ONE.replace("[m]", "[m, m]"), "at models[0].match: 'm' is also in p.yaml; keep it in one entry"),
+    "same rate": (
+        HEAD + 'models: [{match: [m], rates: [{unit: input_tokens, usd: "1"}, {usd: {input_tokens: "2"}}]}]\n',
+        "at models[0].rates[1]: 'input_tokens' is given twice; tell the two apart by tier, context_above or since",
+    ),
+    "same tier": (
+        row('unit: input_tokens, usd: "1", tier: [a, a]'),
+        f"{ROW}: 'input_tokens' is given twice; tell the two apart",
+    ),
+    "neither form": (row('usd: "1"'), f"{ROW}: None as unit; write either unit: NAME and usd:"),
+    "both forms": (row('unit: input_tokens, usd: {input_tokens: "1"}'), f"{ROW}: 'input_tokens' as unit; write either"),
+    "fee": (
+        ONE + 'fees: [{match: ["*"], rates: [{unit: web_search, usd: "1"}]}]\n',
+        "at fees[0].rates[0]: 'web_search' is no unit; use a unit of units.yaml",
+    ),
+    "percent": (
+        ONE + 'regions: [{region: us, percent: "-5", family: tokens, match: ["*"]}]\n',
+        "at regions[0].percent: '-5' is out of range; write 0 to 1000",
+    ),
+    "unquoted percent": (
+        ONE + 'regions: [{region: us, percent: 10, family: tokens, match: ["*"]}]\n',
+        'at regions[0].percent: 10 is not quoted; write "10"',
+    ),
+    "not a mapping": ("- 1\n", "Expected `object`, got `array`; see the reference"),
+    "not YAML": ("a: [\n", "line 2, column 1: did not find expected node content"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_refuses_a_bad_file(write: Callable[..., Path], name: str) -> None:
+    text, message = BAD_FILES[name]
+    folder = write(p=text)
+    with pytest.raises(BadConfig) as refused:
+        load_rates(folder)
+    assert str(refused.value).startswith(f"{folder / 'p.yaml'}: {message}")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [
+        ("units: {a: {family: f, meaning: m, fallback: b}}", "at units.a.fallback: 'b' is no unit; name one of this"),
+        ("units: {a: {family: f, meaning: m, fallback: a}}", "at units.a.fallback: a -> a is a circle; break it"),
+        (
+            "units:\n  a: {family: f, meaning: m, fallback: b}\n  b: {family: f, meaning: m, fallback: a}\n",
+            "at units.a.fallback: a -> b -> a is a circle; break it at one unit",
+        ),
+        ("units: {a: {family: f}}", "at units[...]: Object missing required field `meaning`"),
+        ("units: {a: {family: f, meaning: m, price: 1}}", "at units[...]: Object contains unknown field `price`"),
+    ],
+)
+def test_refuses_a_bad_registry(write: Callable[..., Path], units: str, message: str) -> None:
+    folder = write(units=units)
+    with pytest.raises(BadConfig) as refused:
+        load_rates(folder)
+    assert str(refused.value).startswith(f"{folder / 'units.yaml'}: {message}")
+
+
+def test_refuses_what_is_missing_or_given_in_two_files(write: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=r"units\.yaml: there is no such file; check the path"):
+        load_rates(tmp_path)
+    built_in = write(p=ONE)
+    with pytest.raises(BadConfig, match="own: there is no such folder; create it or correct the setting that names it"):
+        load_rates(built_in, tmp_path / "own")
+    with pytest.raises(BadConfig, match=r"q\.yaml: at models\[0\]\.match: 'm' is also in p\.yaml; keep it in one"):
+        load_rates(write(p=ONE, q=ONE))
+    with pytest.raises(BadConfig, match=r"at units\.input_tokens: this unit exists already; use it, or choose"):
+        load_rates(write("plain", p=ONE), write("own", mine=ONE))
+
+
+class TestBuiltIn:
+    """What the files in `rates/` promise. Their prices are compared in test_rates_against_genai_prices.py."""
+
+    CARD = load_rates(shipped("rates"))
+    NOW = date(2026, 11, 21).isoformat()
+
+    def usd(self, integration: str, name: str, unit: str, conditions: Conditions) -> str:
+        rate = self.CARD.rate(found(self.CARD, name, integration), unit, conditions)
+        assert rate is not None
+        return f"{rate.usd}/{rate.per}"
+
+    def test_the_three_providers_are_there(self) -> None:
+        assert set(self.CARD.integrations) == {"openai", "anthropic", "gemini"}
+
+    def test_loads_fast(self) -> None:
+        began = time.process_time()
+        load_rates(shipped("rates"))
+        assert time.process_time() - began < 0.3
+
+    def test_survives_json(self) -> None:
+        assert msgspec.json.decode(msgspec.json.encode(self.CARD), type=RateCard) == self.CARD
+
+    @pytest.mark.parametrize("integration", ["openai", "anthropic", "gemini"])
+    def test_no_glob_catches_another_models_name(self, integration: str) -> None:
+        """An exact name would win, but a glob that covers it would also cover its unlisted siblings."""
+        models = self.CARD.integrations[integration]
+        names = {name: model for model in models for name in model.match if not is_glob(name)}
+        for model in models:
+            for pattern in filter(is_glob, model.match):
+                caught = [name for name, owner in names.items() if fnmatchcase(name, pattern) and owner is not model]
+                assert not caught, pattern
+
+    @pytest.mark.parametrize("integration", ["openai", "anthropic", "gemini"])
+    def test_token_priced_text_models_state_their_limits(self, integration: str) -> None:
+        """They bound the holds. Media models have none that is published."""
+        media = ("image", "tts", "transcribe", "live", "embedding", "moderation", "realtime-translate")
+        for model in self.CARD.integrations[integration]:
+            if {"input_tokens", "output_tokens"} <= model.units and not any(word in model.match[0] for word in media):
+                assert model.window, model.match
+                assert model.output_max, model.match
+                assert model.output_max <= model.window, model.match
+
+    def test_a_tier_prices_every_kind_of_a_unit(self) -> None:
+        """A unit with a standard rate of its own hides the tier's rate of the unit that it would fall back to."""
+        hidden = set()
+        for models in self.CARD.integrations.values():
+            for model in models:
+                tiers = {unit: {rate.tier for rate in model.rates if rate.unit == unit} for unit in model.units}
+                for unit in model.units & self.CARD.fallbacks.keys():
+                    kin = self.CARD.fallbacks[unit]
+                    hidden |= {(unit, tier, model.match[0]) for tier in tiers.get(kin, set()) - tiers[unit]}
+        published_so = {entry for entry in hidden if entry[:2] == ("cache_read_tokens", "batch")}
+        assert hidden - published_so == {
+            ("output_image_tokens", tier, model)
+            for tier in ("flex", "priority")
+            for model in ("gemini-2.5-flash-image", "gemini-3-pro-image")
+        }
+
+    @pytest.mark.parametrize(
+        ("integration", "name", "same_as"),
+        [
+            ("openai", "gpt-5-2025-08-07", "gpt-5"),
+            ("openai", "gpt-5.6", "gpt-5.6-sol"),
+            ("openai", "gpt-6.1-sol-2027-01-01", "gpt-6.1-sol"),
+            ("openai", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+            ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc123", "ft:gpt-4o-mini-2024-07-18"),
+            ("openai", "gpt-realtime-2025-08-28", "gpt-realtime"),
+            ("anthropic", "claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+            ("anthropic", "claude-sonnet-4-20250514", "claude-sonnet-4-0"),
+            ("anthropic", "claude-opus-4-20250514", "claude-opus-4-0"),
+            ("anthropic", "claude-3-5-haiku-20241022", "claude-3-5-haiku-latest"),
+            ("gemini", "models/gemini-2.5-flash", "gemini-2.5-flash"),
+            ("gemini", "gemini-2.5-pro-preview-05-06", "gemini-2.5-pro"),
+            ("gemini", "gemini-2.5-flash-native-audio-preview-09-2025", "gemini-2.5-flash-native-audio-latest"),
+        ],
+    )
+    def test_dated_names_and_aliases(self, integration: str, name: str, same_as: str) -> None:
+        assert found(self.CARD, name, integration) is found(self.CARD, same_as, integration)
+
+    @pytest.mark.parametrize(
+        ("integration", "name"),
+        [
+            ("openai", "gpt-5-2025-08-07-pro"),
+            ("openai", "gpt-7"),
+            ("openai", "ft:gpt-9:acme"),
+            ("anthropic", "claude-opus-6"),
+            ("anthropic", "claude-opus-4-9-20270101"),
+            ("gemini", "gemini-3.8-flash-preview-tts"),
+            ("gemini", "gemini-3.8-flash-ultra"),
+            ("gemini", "gemma-3-900b-it"),
+        ],
+    )
+    def test_a_model_that_nobody_knows_has_no_price(self, integration: str, name: str) -> None:
+        assert self.CARD.find(integration, name) is None
+
+    @pytest.mark.parametrize(
+        ("call", "price"),
+        [
+            (("openai", "gpt-5.6-luna", "input_tokens", Conditions(date="2026-07-29")), "1/1000000"),
+            (("openai", "gpt-5.6-luna", "input_tokens", Conditions(date="2026-07-30")), "0.2/1000000"),
+            (("openai", "gpt-6-astra", "cache_write_12h_tokens", Conditions("fast", 272_001, NOW)), "100/1000000"),
+            (("openai", "gpt-6-astra", "output_tokens", Conditions("ultrafast", 272_000, NOW)), "300/1000000"),
+            (("openai", "gpt-4.1", "cache_read_tokens", Conditions("batch", 1, NOW)), "0.5/1000000"),
+            (("openai", "gpt-5", "web_searches", Conditions("flex", 1, NOW)), "10/1000"),
+            (("openai", "gpt-5", "code_interpreter_sessions", Conditions(None, 1, NOW)), "0.03/1"),
+            (("openai", "whisper-1", "audio_seconds", Conditions(None, 0, NOW)), "0.006/60"),
+            (("openai", "tts-1-hd", "characters", Conditions(None, 0, NOW)), "30/1000000"),
+            (("anthropic", "claude-opus-4-8", "cache_write_1h_tokens", Conditions("fast", 1, NOW)), "20/1000000"),
+            (("anthropic", "claude-opus-4-8", "output_tokens", Conditions("fast", 1, NOW, "us")), "55/1000000"),
+            (("anthropic", "claude-haiku-5-5", "input_tokens", Conditions(None, 100_001, NOW)), "0.5/1000000"),
+            (("anthropic", "claude-sonnet-4-5", "input_tokens", Conditions(None, 1, NOW, "us")), "3/1000000"),
+            (("anthropic", "claude-opus-5-5", "web_searches", Conditions("fast", 1, NOW, "us")), "10/1000"),
+            (("gemini", "gemini-4-argon", "output_tokens", Conditions("priority", 1, "2026-11-30")), "18/1000000"),
+            (("gemini", "gemini-4-argon", "output_tokens", Conditions("priority", 1, "2026-12-01")), "36/1000000"),
+            (("gemini", "gemini-2.5-flash", "cache_read_audio_tokens", Conditions(None, 1, NOW)), "0.1/1000000"),
+            (("gemini", "gemini-2.5-flash", "cache_read_video_tokens", Conditions(None, 1, NOW)), "0.03/1000000"),
+            (("gemini", "gemini-2.5-flash", "grounded_requests", Conditions(None, 1, NOW)), "35/1000"),
+            (("gemini", "gemini-3-flash-preview", "web_searches", Conditions(None, 1, NOW)), "14/1000"),
+            (("gemini", "gemini-2.5-pro", "cache_storage_token_hours", Conditions(None, 1, NOW)), "4.5/1000000"),
+        ],
+    )
+    def test_prices_that_anyone_can_look_up(self, call: tuple[str, str, str, Conditions], price: str) -> None:
+        assert self.usd(*call) == price
+
+    @pytest.mark.parametrize("path", sorted(shipped("rates").glob("*.yaml")), ids=lambda path: path.name)
+    def test_every_file_says_where_it_comes_from(self, path: Path) -> None:
+        content = read_yaml(path)
+        if path.name == "units.yaml":
+            assert all(unit["meaning"] for unit in content["units"].values())
+        else:
+            assert "genai-prices 0.2.3" in content["source"]
+            assert "https://" in content["source"]
+            assert content["checked"] >= date(2026, 11, 21)
+            assert path.stem == content["integration"]
