@@ -30,7 +30,7 @@ class Need(Struct, frozen=True):
     `cost_most` is upstream's price of the worst case; `small` the price of the input and 256 tokens per
     generation, which is what a call needs to be of any use. `token` is the price of one more token in every
     generation as a ratio, `limit` the most tokens per generation, `capped` whether a grant can be turned
-    into an output limit.
+    into an output limit, `parameter` the keys of the place for that limit, in the spelling of the body.
     """
 
     ask: Ask

@@ -15,7 +15,7 @@ from proxy.cli.files import config_file
 TIMEOUT_S = 600
 """Verification of a long ledger is the slowest answer there is."""
 
-_TOKEN_REMEDY = "set FAREGATE_ADMIN_TOKEN, or admin_token in the configuration, to the server's token"  # noqa: S105  # a sentence
+_REMEDY = "set FAREGATE_ADMIN_TOKEN, or admin_token in the configuration, to that of the server"
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,15 @@ class Operator:
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Misuse(f"{self.url!r} is no URL; write FAREGATE_OPERATOR_URL as http://HOST:PORT", code="usage")
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        scheme, host, port, prefix = _parts(self.url)
+        connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=TIMEOUT_S)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         content = None
         if body is not None:
             content = json.dumps({name: value for name, value in body.items() if value is not None})
             headers["Content-Type"] = "application/json"
         try:
-            connection.request(method, f"{parts.path}/admin/v1{path}", content, headers)
+            connection.request(method, f"{prefix}/admin/v1{path}", content, headers)
             response = connection.getresponse()
             return self._read(response.status, response.read())
         except (OSError, HTTPException) as error:
@@ -90,8 +87,19 @@ class Operator:
         error = document.get("error") or {}
         message, code = error.get("message", f"status {status}"), error.get("code", "failed")
         if status == 401:
-            message = f"{message}; {_TOKEN_REMEDY}"
+            message = f"{message}; {_REMEDY}"
         raise Failure(message, code=code)
+
+
+def _parts(url: str) -> tuple[str, str, int | None, str]:
+    """Return scheme, host, port and path of a URL. Raises Misuse if it is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port, parts.path
+    except ValueError:
+        pass  # said below, as for every other text that is no URL
+    raise Misuse(f"{url!r} is no URL; write FAREGATE_OPERATOR_URL as http://HOST:PORT", code="usage")
 
 
 def segment(text: str) -> str:
@@ -117,6 +125,6 @@ def _made_token(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        raise Failure(f"there is no admin token in {path}; start the server once, or {_TOKEN_REMEDY}") from None
+        raise Failure(f"there is no admin token in {path}; start the server once, or {_REMEDY}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{path}: the admin token cannot be read ({error}); {_TOKEN_REMEDY}") from None
+        raise Failure(f"{path}: the admin token cannot be read ({error}); {_REMEDY}") from None

@@ -53,10 +53,11 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; among them `-5` is a number, not five options."""
         ctx.ignore_unknown_options = any(_NEGATIVE.match(arg) for arg in args)
+        guarded = "--" in args  # asked now: the parser empties the list
         rest = super().parse_args(ctx, args)
         for parameter in self.params:
             value = ctx.params.get(parameter.name or "")
-            if isinstance(parameter, click.Argument) and isinstance(value, str) and _is_option(value, args):
+            if isinstance(parameter, click.Argument) and isinstance(value, str) and not guarded and _is_option(value):
                 raise click.NoSuchOption(value, ctx=ctx)
         return rest
 
@@ -79,9 +80,9 @@ def config_option() -> Path | None:
     return path
 
 
-def _is_option(value: str, args: list[str]) -> bool:
+def _is_option(value: str) -> bool:
     """Tell an unknown option, let through beside a negative number, from an argument."""
-    return value.startswith("-") and not _NEGATIVE.match(value) and "--" not in args
+    return value.startswith("-") and not _NEGATIVE.match(value)
 
 
 def _keep(name: str) -> Any:

@@ -30,13 +30,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold", justify="right" if column in right else "left")
     for row in rows:
         made.add_row(*(Text(plain(cell)) for cell in row))
-    console.print(made, width=None if console.is_terminal else _PIPE_WIDTH)
+    console.print(made)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:

@@ -41,7 +41,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     reader: str = ""
     bound: str = ""
     usage_splice: UsageSplice | None = None
-    output_splice: str = ""
+    output_splice: bool = False
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True

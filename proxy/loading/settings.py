@@ -5,6 +5,7 @@ Validation, `rows()`, the example file's test and the documentation read that ta
 """
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from msgspec import Meta, Struct, structs
 
 from proxy.errors import BadConfig
 from proxy.loading.build import Builder, help_of, suggestion, written
-from proxy.loading.environment import is_reference, mapping_of, merge, references, variables
+from proxy.loading.environment import PREFIX, is_reference, mapping_of, merge, references, variables
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Domain, Origin, Secret, Upstream
 from proxy.loading.yaml import read_yaml
@@ -264,5 +265,7 @@ def _referenced(content: Any) -> Iterator[str]:
 
 
 def _ignored(name: str) -> str:
-    known = ["FAREGATE_" + row.name.replace(".", "__").upper() for row in rows()]
-    return f"{name} names no setting and is ignored; {suggestion(name, known)}"
+    known = [row.name.replace(".", "__").upper() for row in rows()]
+    close = get_close_matches(name.removeprefix(PREFIX), known, 1)
+    remedy = f"did you mean {PREFIX}{close[0]}?" if close else "unset it, or correct its name"
+    return f"{name} names no setting and is ignored; {remedy}"

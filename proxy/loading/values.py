@@ -42,7 +42,8 @@ class Address(Struct, frozen=True):
     @property
     def reachable(self) -> Address:
         """The address a client on this machine connects to: an any-address stands for the loopback one."""
-        return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104  # compared, not bound
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, never bound
+        return Address(loopback.get(self.host, self.host), self.port)
 
 
 class Database(Struct, frozen=True):

@@ -58,7 +58,11 @@ class ObjectRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Endpoint(Struct, frozen=True):
-    """One route. `name` is its label in records and metrics. A `free` route is forwarded without a hold."""
+    """One route. `name` is its label in records and metrics. A `free` route is forwarded without a hold.
+
+    `output_splice` tells that an output limit may be put into a request that states none: its provider would take it
+    without one too.
+    """
 
     name: str
     method: str
@@ -70,7 +74,7 @@ class Endpoint(Struct, frozen=True):
     reader: ReaderSpec | None = None
     bound: BoundSpec | None = None
     usage_splice: UsageSplice | None = None
-    output_splice: str = ""
+    output_splice: bool = False
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True

@@ -17,8 +17,8 @@ class PrefixCache:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._entries_max = entries_max
 
-    def see(self, model: str, text: bytes) -> int:
-        """Return how many tokens of a prompt were seen before at this model, and remember all of it."""
+    def see(self, model: str, text: bytes) -> tuple[int, int]:
+        """Return how many tokens of a prompt were seen before at this model, and how many are now remembered."""
         digest = blake2b(model.encode() + b"\0", digest_size=16)
         step = BLOCK_TOKENS * BYTES_PER_TOKEN
         hits, hitting = 0, True
@@ -31,4 +31,4 @@ class PrefixCache:
             self._seen.move_to_end(key)
         while len(self._seen) > self._entries_max:
             self._seen.popitem(last=False)
-        return hits * BLOCK_TOKENS
+        return hits * BLOCK_TOKENS, len(text) // step * BLOCK_TOKENS

@@ -12,15 +12,15 @@ from proxy.sandbox.shapes import Cache, Prompt
 
 
 class Asked(Struct, frozen=True):
-    """A prompt: its texts joined (the cached prefix is cut from them), its tokens, its subject.
+    """A prompt: its texts joined, its tokens, its subject, which is the last text.
 
-    `marked` tells whether it asks to be cached, `ttl` for how long.
+    `prefix` is how many bytes of the text may be cached, `ttl` for how long if that was said.
     """
 
     text: bytes
     tokens: int
     subject: str
-    marked: bool = False
+    prefix: int = 0
     ttl: str = ""
 
 
@@ -32,7 +32,7 @@ class _Reading:
         self.marker = marker
         self.texts: list[str] = []
         self.media_tokens = 0
-        self.marked = False
+        self.marked_texts: int | None = None
         self.ttl = ""
 
     def walk(self, value: Any) -> None:
@@ -50,9 +50,10 @@ class _Reading:
                 self.walk(member)
             elif name in self.spec.media:
                 self.media_tokens += self.spec.media[name]
-            elif name == self.marker and isinstance(member, dict):
-                self.marked = True
-                self.ttl = str(member.get("ttl", ""))
+        mark = value.get(self.marker)
+        if isinstance(mark, dict):
+            self.marked_texts = len(self.texts)
+            self.ttl = str(mark.get("ttl", ""))
 
 
 def read_prompt(body: Any, spec: Prompt, cache: Cache | None) -> Asked:
@@ -66,7 +67,17 @@ def read_prompt(body: Any, spec: Prompt, cache: Cache | None) -> Asked:
     tokens = sum(map(tokens_of, texts)) + spec.tokens_per_text * len(texts) + reading.media_tokens
     tokens += -(-len(extra) // BYTES_PER_TOKEN)
     text = extra + "\0".join(texts).encode()
-    return Asked(text, max(1, tokens), texts[-1] if texts else "", reading.marked, reading.ttl)
+    prefix = _prefix(reading, len(extra), len(text), cache)
+    return Asked(text, max(1, tokens), texts[-1] if texts else "", prefix, reading.ttl)
+
+
+def _prefix(reading: _Reading, extra: int, whole: int, cache: Cache | None) -> int:
+    """Return the bytes that may be cached: all, or with a marker those up to the last one."""
+    if cache is None or not cache.marker:
+        return whole if cache else 0
+    if reading.marked_texts is None:
+        return 0
+    return extra + len("\0".join(reading.texts[: reading.marked_texts]).encode())
 
 
 def _whole(body: Any, spec: Prompt) -> Iterator[bytes]:

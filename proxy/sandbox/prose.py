@@ -49,6 +49,9 @@ _FALLBACK = ("the question", "the context", "the example")
 _SUBJECT_MAX = 400
 _WORDS_MAX = 12
 _QUOTE_MAX = 60
+_CLOSING_BYTES = 100
+"""With no more than this to go, a sentence that closes is said."""
+_PARAGRAPH_SENTENCES = 5
 
 
 def tokens_of(text: str) -> int:
@@ -63,18 +66,18 @@ def write(subject: str, tokens: int, dice: Dice) -> str:
     size = tokens * BYTES_PER_TOKEN
     text = dice.pick(_OPENINGS).format(quote=quote, word=dice.pick(words))
     used = len(text.encode())
-    pieces, since_break = [text], 1
+    sentences, since_break = [text], 1
     while used < size:
         first = dice.below(len(words))
         second = (first + 1 + dice.below(len(words) - 1)) % len(words)
-        closing = size - used < 100
-        sentence = dice.pick(_CLOSINGS if closing else _MIDDLES).format(word=words[first], other=words[second])
-        gap = "\n\n" if since_break >= dice.between(4, 6) else " "
-        since_break = 1 if gap != " " else since_break + 1
+        kind = _CLOSINGS if size - used < _CLOSING_BYTES else _MIDDLES
+        sentence = dice.pick(kind).format(word=words[first], other=words[second])
+        gap = "\n\n" if since_break >= _PARAGRAPH_SENTENCES else " "
+        since_break = since_break + 1 if gap == " " else 1
         sentence = gap + sentence[0].upper() + sentence[1:]
-        pieces.append(sentence)
-        used += len(sentence.encode())
-    return "".join(pieces)
+        sentences.append(sentence)
+        used += len(sentence) if sentence.isascii() else len(sentence.encode())
+    return "".join(sentences)
 
 
 def cut(text: str, tokens: int) -> str:

@@ -16,6 +16,7 @@ from proxy.sandbox.cache import PrefixCache
 from proxy.sandbox.generation import Draft, generate, split
 from proxy.sandbox.paths import pick
 from proxy.sandbox.prompt import Asked, read_inputs, read_prompt
+from proxy.sandbox.prose import BYTES_PER_TOKEN
 from proxy.sandbox.reply import Fault, Reply, Request
 from proxy.sandbox.routing import RouteTable
 from proxy.sandbox.scopes import Scopes
@@ -106,15 +107,16 @@ class Responder:
         return kept.tokens
 
     def _cached(self, cache: Cache | None, asked: Asked, tokens: int, model: str) -> Usage:
-        if cache is None or asked.tokens < cache.tokens_min or (cache.marker and not asked.marked):
+        """Return the input's usage: what of it was read from the cache, and what was written to it."""
+        prefix = asked.text[: asked.prefix]
+        if cache is None or len(prefix) < cache.tokens_min * BYTES_PER_TOKEN:
             return Usage(tokens)
-        cached = min(self._cache.see(model, asked.text), asked.tokens)
+        cached, kept = self._cache.see(model, prefix)
         if not cache.marker:
             return Usage(tokens, cached=cached)
-        written = asked.tokens - cached
         if cache.long_ttl and asked.ttl == cache.long_ttl:
-            return Usage(tokens, cached=cached, written_long=written)
-        return Usage(tokens, cached=cached, written=written)
+            return Usage(tokens, cached=cached, written_long=kept - cached)
+        return Usage(tokens, cached=cached, written=kept - cached)
 
     def _generate(self, work: _Work, asked: Asked) -> None:
         """Make the words or the vectors, and put them and all quantities into the scope."""
@@ -128,7 +130,7 @@ class Responder:
                 reasoning=sum(draft.reasoning for draft in work.drafts),
             )
             work.scope |= self._scopes.of_choices(route, work.drafts)
-        inputs = read_inputs(work.body, route.inputs)
+        inputs = read_inputs(work.body, route.inputs) if route.inputs else []
         work.scope["inputs"] = [{"index": index, "input": text} for index, text in enumerate(inputs)]
         if route.vectors:
             vectors = embed(route.vectors, work.body, model, inputs)

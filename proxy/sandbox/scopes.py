@@ -12,7 +12,6 @@ Flags: the route's own; `usage` (report it), `done` (the answer is finished), `c
 `tool` is set where the answer calls one.
 """
 
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -24,10 +23,8 @@ from proxy.clock import MICROS_PER_SECOND, Clock
 from proxy.sandbox.generation import Draft
 from proxy.sandbox.paths import pick
 from proxy.sandbox.reply import Fault
-from proxy.sandbox.shapes import Route, Shapes
+from proxy.sandbox.shapes import IdForm, Route, Shapes
 from proxy.sandbox.steering import Steering
-
-_LENGTH = re.compile(r"\{(\d+)\}")
 
 
 class Scopes:
@@ -84,15 +81,11 @@ class Scopes:
             "tool_id": self._ids({"tool_id": route.ids["tool_id"]})["tool_id"] if draft.tool else "",
         }
 
-    def _ids(self, forms: Mapping[str, str]) -> dict[str, Any]:
-        """Return fresh ids: `resp_{48}` is `resp_` and 48 characters."""
+    def _ids(self, forms: Mapping[str, IdForm]) -> dict[str, Any]:
+        """Return fresh ids."""
         self._count += 1
-        ids: dict[str, Any] = {}
-        for name, form in forms.items():
-            digest = blake2b(self._nonce + b"%d %s" % (self._count, name.encode())).hexdigest()
-            head, length, *tail = _LENGTH.split(form)
-            ids[name] = head + digest[: int(length)] + "".join(tail)
-        return ids
+        seed = self._nonce + self._count.to_bytes(8, "big")
+        return {name: form.make(blake2b(seed + name.encode()).hexdigest()) for name, form in forms.items()}
 
     def _known(self, model: str) -> Mapping[str, Any]:
         for known in self._shapes.models:

@@ -82,10 +82,8 @@ class Sandbox:
         headers = {name.lower(): value for name, value in http.headers.items()}
         record.query, record.headers = query, self._masked(headers)
         record.body_bytes, record.body_sha256 = len(raw), sha256(raw).hexdigest()
-        pacer = Pacer(self._pace, self._clock)
         reply, end, steering = self._reply(Request(http.method, path, query, headers, raw))
-        if steering is not PLAIN:
-            pacer = Pacer(steering.paced(self._pace), self._clock)
+        pacer = Pacer(steering.paced(self._pace), self._clock)
         record.route, record.model, record.object = reply.route, reply.model, reply.object
         record.status, record.stream = reply.status, reply.events is not None
         if steering.stall_ms is not None and steering.stall_events is None:

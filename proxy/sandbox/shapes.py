@@ -5,6 +5,7 @@ Paths of a request's body are dotted (`paths.py`). Templates and the names of th
 `keep` remembers its answer, one with `fetch` gives it back, and one with only `answer` fills its template.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,22 @@ from msgspec import Struct
 
 from proxy.errors import BadConfig
 from proxy.sandbox.template import Condition, Line, Template
+
+
+class IdForm:
+    """The form of an id: `resp_{48}` is `resp_` and 48 characters."""
+
+    __slots__ = ("_head", "_length")
+
+    def __init__(self, text: str) -> None:
+        found = re.fullmatch(r"([\w-]*)\{(\d+)\}", text)
+        if found is None:
+            raise ValueError(f"the id {text!r} must be a prefix and a length, such as resp_{{48}}")
+        self._head, self._length = found[1], int(found[2])
+
+    def make(self, digits: str) -> str:
+        """Return an id of the first of these digits."""
+        return self._head + digits[: self._length]
 
 
 class KeyAt(Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,7 +179,7 @@ class Route(Struct, frozen=True, forbid_unknown_fields=True):
     answer: Template | None = None
     model: str = "model"
     require: tuple[str, ...] = ()
-    ids: Mapping[str, str] = {}
+    ids: Mapping[str, IdForm] = {}
     take: Mapping[str, Any] = {}
     flags: Mapping[str, str] = {}
     strings: Mapping[str, str] = {}
@@ -204,7 +221,7 @@ class Shapes(Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[Mapping[str, Any], ...] = ()
     aliases: Mapping[str, str] = {}
     escapes: tuple[str, ...] = ()
-    ids: Mapping[str, str] = {}
+    ids: Mapping[str, IdForm] = {}
     fragments: Mapping[str, Any] = {}
 
 
@@ -215,7 +232,7 @@ def shapes_from(content: Any, name: str = "sandbox") -> Shapes:
     def compile_own(kind: type, value: Any) -> Any:
         if kind is Template:
             return Template(value, fragments)
-        if kind in (Line, Condition) and isinstance(value, str):
+        if kind in (Line, Condition, IdForm) and isinstance(value, str):
             return kind(value)
         raise ValueError(f"expected a string, got {value!r}")
 

@@ -14,8 +14,8 @@ What is answered:
     x-sandbox-status: CODE         answer this status in the provider's error envelope
     x-sandbox-keep-body: 1         with a status: the usual body, usage included
     x-sandbox-message: TEXT        with a status: what the error says
-    x-sandbox-retry-after: VALUE   add this `retry-after` header
-    x-sandbox-location: URL        add this `location` header
+    x-sandbox-retry-after: VALUE   with a status: this `retry-after` header
+    x-sandbox-location: URL        with a status: this `location` header
 
 When and how it comes:
 

@@ -11,9 +11,6 @@ from proxy.money import format_usd
 from proxy.providers.permit import Permit
 from proxy.store.doors import Ledger
 
-LEAST_OUTPUT_TOKENS = 256
-
-
 async def hold(call: str, permit: Permit, need: Need, ledger: Ledger, now: int, top_up_url: str) -> Hold:
     """Return the committed hold. Raises Refused: balance_exhausted, request_too_large_for_balance, or
     ledger_unavailable, and then nothing is held.
@@ -56,8 +53,8 @@ def _refuse_short(short: Short, need: Need, top_up_url: str) -> NoReturn:
         "top_up_url": top_up_url,
     }
     spendable = short.balance - short.minimum
-    tokens = affordable(need, spendable)
-    if short.needed > spendable and tokens >= LEAST_OUTPUT_TOKENS:
+    if short.needed > spendable >= need.small:
+        tokens = affordable(need, spendable)
         refuse(
             Refusal.REQUEST_TOO_LARGE_FOR_BALANCE,
             f"The call may cost up to {facts['needed']} USD, more than the balance of {facts['balance']} USD. "

@@ -79,8 +79,7 @@ async def invoke(
     splices = plan(permit, leave, need, refusing)
     answer = await _send(head, permit, leave, splices, upstream)
     if isinstance(answer, ReadAnswer) and answer.status in (400, 422):
-        named = permit.route.endpoint.output_splice.rpartition(".")[2]
-        fewer = await _fewer(answer, splices, leave, need, ledger, named)
+        fewer = await _fewer(answer, splices, leave, need, ledger)
         if fewer is not None:
             second = await _send(head, permit, leave, fewer, upstream)
             if splices.usage and not fewer.usage and second.status < 400:
@@ -98,10 +97,9 @@ def plan(permit: Permit, leave: Hold | FreeRoute, need: Need | None, refusing: R
         usage = None
     if usage and _option(permit, usage) in refusing.options:
         usage = None
-    limit = None
-    if need is not None and isinstance(leave, Hold) and not leave.waived and endpoint.output_splice:
-        limit = output_limit(need, leave.wallet_nanos)
-    return Splices(usage, limit)
+    if need is None or need.parameter is None or not isinstance(leave, Hold) or leave.waived:
+        return Splices(usage)
+    return Splices(usage, output_limit(need, leave.wallet_nanos), need.parameter)
 
 
 def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
@@ -110,7 +108,7 @@ def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
     body = permit.raw
     headers = upward(head.headers, route.integration.strip)
     if splices.limit is not None:
-        body = splice(body, route.endpoint.output_splice.split("."), str(splices.limit).encode())
+        body = splice(body, splices.limit_at, str(splices.limit).encode())
     if splices.usage is not None:
         body = splice(body, splices.usage.set.split("."), b"true")
         headers = [*without(headers, "accept-encoding"), ("accept-encoding", "identity")]
@@ -146,7 +144,6 @@ async def _fewer(
     leave: Hold | FreeRoute,
     need: Need | None,
     ledger: Ledger,
-    named: str,
 ) -> Splices | None:
     """Return the splices without the one that this error names, or None to let the error stand.
 
@@ -154,7 +151,9 @@ async def _fewer(
     """
     if splices.usage is not None and splices.usage.named.encode() in answer.body:
         return structs.replace(splices, usage=None)
-    if splices.limit is None or named.encode() not in answer.body or need is None or not isinstance(leave, Hold):
+    if splices.limit is None or need is None or not isinstance(leave, Hold):
+        return None
+    if splices.limit_at[-1].encode() not in answer.body:
         return None
     more = max(need.ask.most - leave.wallet_nanos, 0)
     raised = await ledger.raise_hold(leave.call, more, max(need.cost_most - leave.cost_nanos, 0))

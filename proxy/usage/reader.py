@@ -82,7 +82,7 @@ class Reader:
         """Read what is left and return what was seen."""
         splitter = self._splitter
         if isinstance(splitter, SseSplitter):
-            self._documents(event.data for event in splitter.finish())
+            self._documents(event.data if event.parsed else None for event in splitter.finish())
         elif isinstance(splitter, LineSplitter):
             self._documents(splitter.finish())
             self._parsed = not self._unparsed
@@ -144,7 +144,7 @@ class Reader:
         Raises DecodeError, ValueError or RecursionError for what is no JSON at all.
         """
         try:
-            return self._plan.shape.decode(text)
+            return self._plan.decoder.decode(text)
         except (DecodeError, UnicodeDecodeError):
             return json.loads(text.decode("utf-8", "replace"))
 

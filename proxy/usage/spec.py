@@ -97,7 +97,8 @@ class Cost(Struct, frozen=True, forbid_unknown_fields=True):
 class Plan(Struct, frozen=True):
     """A spec, compiled: what to decode of a document, and what to do with which value."""
 
-    shape: Any
+    shape: Shape
+    decoder: Any
     tree: Tree[Seen]
     answers: tuple[tuple[Step, ...], ...]
     literals: frozenset[bytes]
@@ -162,7 +163,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             for around in answers or ((),):
                 shape.require(around + steps)
         return Plan(
-            shape=shape.decoder(),
+            shape=shape,
+            decoder=shape.decoder(),
             tree=tree,
             answers=answers,
             literals=frozenset(text.encode() for text in self.end_data),

@@ -64,6 +64,7 @@ class _Zlib:
         self._budget = budget
         self._gzip = gzip
         self._stream: zlib._Decompress | None = None
+        self._began = False
         self._waiting = b""
         self._over = False
 
@@ -73,26 +74,34 @@ class _Zlib:
             rest = self._waiting + data
             self._waiting = b""
             while rest and not self._over:
-                if self._stream is None and not self._start(rest):
-                    self._waiting = rest
-                    break
-                assert self._stream is not None
+                if self._stream is None:
+                    rest = self._start(rest)
+                    continue
                 made = self._stream.decompress(rest, _PIECE)
                 self._budget.spend(len(made))
                 yield made
                 rest = self._stream.unconsumed_tail
                 if self._stream.eof:
-                    rest, self._stream = self._stream.unused_data.lstrip(b"\x00"), None
-                    self._over = not self._gzip or rest[:1] not in (b"", b"\x1f")
+                    rest, self._stream = self._stream.unused_data, None
+                    self._over = not self._gzip
 
-    def _start(self, data: bytes) -> bool:
-        """Begin a member; false while too little of it is there to tell what it is."""
-        if self._gzip:
-            self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        elif len(data) >= 2:
+    def _start(self, data: bytes) -> bytes:
+        """Begin a member and return what there is of it: nothing while too little has come to tell what it is."""
+        if self._gzip and self._began:
+            data = data.lstrip(b"\x00")
+            self._over = data[:1] not in (b"", b"\x1f")
+            if not data or self._over:
+                return b""
+        if not self._gzip and len(data) < 2:
+            self._waiting = data
+            return b""
+        wbits = zlib.MAX_WBITS | 16
+        if not self._gzip:
             zlib_header = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
-            self._stream = zlib.decompressobj(zlib.MAX_WBITS if zlib_header else -zlib.MAX_WBITS)
-        return self._stream is not None
+            wbits = zlib.MAX_WBITS if zlib_header else -zlib.MAX_WBITS
+        self._stream = zlib.decompressobj(wbits)
+        self._began = True
+        return data
 
 
 class _Brotli:

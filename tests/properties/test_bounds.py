@@ -131,7 +131,8 @@ def test_usage_below_the_bound_is_never_dearer_than_the_hold(
     read += written * (found.reread.times if found.reread else 0)
     cached = data.draw(st.integers(0, read)) if "cache" in body else 0
     spoken = data.draw(st.integers(0, written)) if "audio" in (body.get("modalities") or []) else 0
-    heard = data.draw(st.integers(0, min(read - cached, 50 * len(body.get("parts") or []))))
+    readings = 1 + (found.reread.times if found.reread else 0)
+    heard = data.draw(st.integers(0, min(read - cached, 50 * readings * len(body.get("parts") or []))))
     searches = sum(int(part.quantities.get("web_searches", 0)) for part in found.base)
     usage = {
         "input_tokens": read - cached - heard,

@@ -38,7 +38,11 @@ def documents(draw: st.DrawFn, depth: int = 3, only_object: bool = False) -> str
     """Write a JSON value in one of its many texts."""
     kind = "object" if only_object else draw(st.sampled_from(["object", "list", "string", "scalar"]))
     if kind == "scalar" or not depth:
-        return draw(st.sampled_from(["0", "-1.5E+3", "true", "false", "null", "12345678901234567890", '"{\\"a\\":1}"', "{}", "[]"]))
+        return draw(
+            st.sampled_from(
+                ["0", "-1.5E+3", "true", "false", "null", "12345678901234567890", '"{\\"a\\":1}"', "{}", "[]"]
+            )
+        )
     if kind == "string":
         return draw(spelled(draw(st.sampled_from(['"a":', "}]", "\\", "plain", "\u2028", '{"stream_options":null']))))
     if kind == "list":
@@ -70,7 +74,9 @@ def set_member(body: dict[str, object], path: list[str], value: object) -> None:
     body[path[-1]] = value
 
 
-plain_paths = st.lists(st.sampled_from(["a", "b", "stream_options", "include_usage", "max_tokens"]), min_size=1, max_size=3)
+plain_paths = st.lists(
+    st.sampled_from(["a", "b", "stream_options", "include_usage", "max_tokens"]), min_size=1, max_size=3
+)
 
 
 @given(text=documents(only_object=True), path=plain_paths, value=st.sampled_from(VALUES))

@@ -71,6 +71,8 @@ def test_fair_gives_all_there_is_down_to_256_tokens(ask: Any) -> None:
     assert output_limit(found, base + 300 * NANOS) == 300
     assert output_limit(found, grant(base + 256 * NANOS, found.ask) or 0) == 256
     assert grant(base + 256 * NANOS - 1, found.ask) is None
+    assert found.parameter == ("max_tokens",)
+    assert ask(max_tokens=9).parameter is ask("strict").parameter is None
 
 
 def test_generations_share_a_grant(ask: Any) -> None:

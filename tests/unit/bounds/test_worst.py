@@ -148,6 +148,13 @@ def test_server_tools_read_the_input_again(bound: Bound) -> None:
     assert found.base[0].conditions.context == 3 * size(body) + 900 + 2 * 50
 
 
+def test_media_are_read_again_too(bound: Bound) -> None:
+    clip = {"type": "audio", "data": "A" * 40}
+    body = chat(messages=[{"content": [clip]}], tools=[{"type": "search", "max_uses": 2}])
+    text = 3 * (size(body) - 40) + 300 + 600
+    assert used(bound(body)) == {"input_audio_tokens": 300, "input_tokens": text, "searches": 2}
+
+
 def test_many_uses_are_capped_by_the_window_each(bound: Bound) -> None:
     found = bound(chat(tools=[{"type": "search", "max_uses": 10**9}]))
     assert used(found)["searches"] == 10**9

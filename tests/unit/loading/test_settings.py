@@ -164,7 +164,7 @@ def test_variables_that_name_no_setting_are_warned_of(config, environ: dict[str,
     assert settings.admin_token == "t"
     assert settings.providers == {}
     first, second, third = sorted(settings.warnings)
-    assert first.startswith("FAREGATE_LIMITS names no setting and is ignored; did you mean FAREGATE_")
+    assert first == "FAREGATE_LIMITS names no setting and is ignored; unset it, or correct its name"
     assert second == "FAREGATE_LISTENN names no setting and is ignored; did you mean FAREGATE_LISTEN?"
     assert third.startswith("FAREGATE_PROVIDERS__OPNEAI__... is ignored: no integration; did you mean openai?")
     assert "secret" not in "".join(settings.warnings)

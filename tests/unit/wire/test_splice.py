@@ -42,12 +42,19 @@ USAGE = ("stream_options", "include_usage")
         (b'{"\\u0061":0}', ("a",), b"1", b'{"\\u0061":1}'),
         (b'{"a\\"b":0,"a":2}', ("a",), b"1", b'{"a\\"b":0,"a":1}'),
         # The same name inside a string, a nested object or a list is another member.
-        (b'{"s":"\\"a\\":0","o":{"a":0},"l":[{"a":0}]}', ("a",), b"1", b'{"a":1,"s":"\\"a\\":0","o":{"a":0},"l":[{"a":0}]}'),
+        (
+            b'{"s":"\\"a\\":0","o":{"a":0},"l":[{"a":0}]}',
+            ("a",),
+            b"1",
+            b'{"a":1,"s":"\\"a\\":0","o":{"a":0},"l":[{"a":0}]}',
+        ),
         # Text beyond ASCII is bytes like any others.
         ('{"k":"żółć 🙂"}'.encode(), ("a",), b"1", '{"a":1,"k":"żółć 🙂"}'.encode()),
     ],
 )
-def test_sets_one_member_and_keeps_every_other_byte(body: bytes, path: tuple[str, ...], value: bytes, spliced: bytes) -> None:
+def test_sets_one_member_and_keeps_every_other_byte(
+    body: bytes, path: tuple[str, ...], value: bytes, spliced: bytes
+) -> None:
     assert splice(body, path, value) == spliced
     json.loads(spliced)
 

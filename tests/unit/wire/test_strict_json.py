@@ -81,7 +81,6 @@ def test_many_shallow_objects_are_fine() -> None:
     assert len(parse_object(b'{"m":[%s]}' % b",".join([b"{}"] * 1_000))["m"]) == 1_000
 
 
-
 def test_strings_without_an_end_are_judged_in_one_pass() -> None:
     """The hostile case: many quotes, each of which could begin a string that never ends."""
     with pytest.raises(ValueError, match="not valid JSON"):

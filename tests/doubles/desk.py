@@ -1,0 +1,146 @@
+"""A real SQLite store and what else the operator API is handed, with calls that were metered by hand."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from proxy.ids import ulid
+from proxy.ledger.bill import Bill, Part
+from proxy.ledger.call import CallRecord, Ending, Outcome
+from proxy.ledger.hold import Hold, HoldRequest
+from proxy.ledger.wallet import Ask
+from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
+from proxy.pricing.formula import Prices, Used, price
+from proxy.store.sqlite.store import SqliteStore
+from proxy.usage.certainty import Certainty
+from proxy.web.operator.doors import OperatorDoors
+from proxy.web.ops import Readiness
+
+TOKEN = "the-admin-token"
+NOW = 1_795_000_000_000_000  # 2026-11-18T11:06:40Z
+CARD = RateCard(
+    version="card-1",
+    integrations={
+        "acme": (
+            ModelRates(
+                match=("small", "small-*"),
+                rates=(Rate("input_tokens", "1.00", 1_000_000), Rate("audio_seconds", "0.006")),
+                window=1000,
+                output_max=100,
+            ),
+        ),
+        "bolt": (ModelRates(match=("*",), rates=(Rate("input_tokens", "0"),)),),
+    },
+)
+
+
+class StillClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.micros = NOW
+
+    def now(self) -> int:
+        return self.micros
+
+    def monotonic(self) -> float:
+        return self.micros / 1e6
+
+
+class CountedIds:
+    """Ids in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}_{ulid(NOW // 1000, self.count)}"
+
+
+class Desk:
+    """One store with its doors; `open` and `close` belong to the loop that uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock, self.ids, self.readiness = StillClock(), CountedIds(), Readiness()
+        self.store = SqliteStore(path, self.clock)
+
+    async def open(self) -> OperatorDoors:
+        """Open the store and return what the API is handed."""
+        await self.store.open(CARD)
+        return OperatorDoors(
+            store=self.store,
+            clock=self.clock,
+            ids=self.ids,
+            make_secret=lambda: f"fg-secret-{self.ids.new('key')}",
+            admin_token=TOKEN,
+            readiness=self.readiness,
+            registry=CollectorRegistry(),
+            integrations=frozenset(CARD.integrations),
+            units=frozenset({"input_tokens", "audio_seconds"}),
+        )
+
+    async def hold(self, tenant: str, nanos: int) -> Hold:
+        held = await self.store.hold(
+            HoldRequest(
+                call=self.ids.new("call"),
+                tenant=tenant,
+                key="key_1",
+                integration="acme",
+                endpoint="chat",
+                model="small",
+                ask=Ask(nanos, nanos, nanos),
+                cost_most=nanos,
+                rate_card=CARD.version,
+                margins=self.store.margins().version,
+                waived=False,
+                at=self.clock.now(),
+                period="2026-11-18",
+            )
+        )
+        assert isinstance(held, Hold)
+        return held
+
+    async def call(self, tenant: str, tokens: int, seconds: Decimal = Decimal("1.5")) -> str:
+        """Make a metered call of two models and settle it; return its id."""
+        held = await self.hold(tenant, 100_000_000)
+        conditions = Conditions(date=held.period)
+        parts = (
+            Part("small", "small", {"input_tokens": tokens, "audio_seconds": seconds}, conditions),
+            Part("small-2", "small", {"input_tokens": 10}, conditions),
+        )
+        rates = CARD.find("acme", "small")
+        assert rates is not None
+        prices = Prices(CARD, self.store.margins(), tenant, "acme")
+        priced = price(prices, [Used(part.model, rates, part.usage, conditions) for part in parts])
+        bill = Bill(
+            call=held.call,
+            integration="acme",
+            endpoint="chat",
+            model="small",
+            certainty=Certainty.EXACT,
+            rate_card=held.rate_card,
+            margins=held.margins,
+            parts=parts,
+            lines=priced.lines,
+            upstream_cost_nanos=priced.cost_nanos,
+            charge_nanos=priced.charge_nanos,
+        )
+        await self.store.end(Ending(self.record(tenant, held.call), self.ids.new("led"), bill))
+        return held.call
+
+    def record(self, tenant: str, call: str, outcome: Outcome = Outcome.ANSWERED) -> CallRecord:
+        return CallRecord(
+            id=call,
+            tenant=tenant,
+            key="key_1",
+            integration="acme",
+            endpoint="chat",
+            model="small",
+            outcome=outcome,
+            status=200,
+            started_at=NOW,
+            ended_at=NOW + 1_500_000,
+        )

@@ -1,0 +1,21 @@
+def test_set_and_list(faregate) -> None:
+    tenant = faregate.done("tenant", "create", "acme")["id"]
+    assert faregate.done("margin", "set", "-100", "--tenant", "acme")["tenant"] == tenant
+    narrow = faregate.done("margin", "set", "--meter", "acme.input_tokens", "12.5")
+    assert (narrow["level"], narrow["pct"]) == ("meter", "12.5")
+    assert faregate.done("margin", "set", "5", "--integration", "acme", "--meter", "input_tokens")["level"] == "meter"
+    listed = faregate.done("margin", "list")
+    assert {(row["level"], row["pct"]) for row in listed["data"]} == {("tenant", "-100"), ("meter", "5")}
+
+
+def test_for_people_the_default_is_listed_until_it_is_replaced(faregate) -> None:
+    assert faregate.shown("margin", "list").splitlines()[1].split() == ["global", "-", "-", "-", "20", "default"]
+    assert "pct          30" in faregate.shown("margin", "set", "30")
+    (row,) = faregate.shown("margin", "list").splitlines()[1:]
+    assert row.split()[:5] == ["global", "-", "-", "-", "30"]
+
+
+def test_refusals(faregate) -> None:
+    assert faregate.failed("margin", "set", "-101") == "pct: -101 is not between -100 and 1000000"
+    assert "is unknown" in faregate.failed("margin", "set", "5", "--integration", "nobody")
+    assert "not a decimal" in faregate.failed("margin", "set", "20%", code=2)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+import proxy.app
+from proxy.loading.settings import Settings
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Settings]:
+    """What `serve` and `demo` of the house were started with."""
+    seen: dict[str, Settings] = {}
+
+    def starting(name: str, code: int):
+        def start(settings: Settings) -> int:
+            seen[name] = settings
+            return code
+
+        return start
+
+    monkeypatch.setattr(proxy.app, "serve", starting("serve", 1))
+    monkeypatch.setattr(proxy.app, "demo", starting("demo", 0))
+    return seen
+
+
+def test_serve_hands_on_the_settings_and_the_exit_code(console, started, tmp_path: Path) -> None:
+    (tmp_path / "faregate.yaml").write_text("listen: 127.0.0.1:9000\n")
+    assert console.run("serve").code == 1
+    assert started["serve"].listen.port == 9000
+
+
+def test_serve_refuses_a_bad_file(console, started, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("listne: 127.0.0.1:9000\n")
+    assert "did you mean listen?" in console.failed("serve", "--config", "bad.yaml")
+    assert started == {}
+
+
+def test_demo_reads_a_file_only_if_it_is_named(console, started, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "faregate.yaml").write_text("listen: 127.0.0.1:9000\n")
+    assert console.run("demo").code == 0
+    assert (started["demo"].file, started["demo"].listen.port) == (None, 8080)
+    console.run("demo", "--config", "faregate.yaml")
+    assert started["demo"].listen.port == 9000
+    (tmp_path / "other.yaml").write_text("listen: 127.0.0.1:9001\n")
+    monkeypatch.setenv("FAREGATE_CONFIG", "other.yaml")
+    console.run("demo")
+    assert started["demo"].listen.port == 9001
+
+
+def test_config_check(console, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "faregate.yaml").write_text("providers: {openai: {api_key: x}, anthropic: {}}\n")
+    monkeypatch.setenv("FAREGATE_LISTENN", "x")
+    document = console.done("config", "check")
+    assert document["ok"] is True
+    assert document["integrations"]["openai"] is True
+    assert document["integrations"]["anthropic"] is False
+    assert document["warnings"] == ["FAREGATE_LISTENN names no setting and is ignored; did you mean FAREGATE_LISTEN?"]
+    text = console.shown("config", "check")
+    assert "integrations on  openai\n" in text
+    assert text.endswith("the configuration is good\n")
+
+
+def test_config_check_reads_the_folders_too(console, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "bad.yaml").write_text("colour: red\n")
+    for setting in ("providers_dir", "rates_dir"):
+        (tmp_path / "faregate.yaml").write_text(f"{setting}: own\n")
+        assert "own/bad.yaml" in console.failed("config", "check")

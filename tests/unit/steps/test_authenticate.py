@@ -1,0 +1,132 @@
+"""A key is taken from where the provider's SDKs put it, and tells who pays."""
+
+import pytest
+from doubles.acme import HOLDER, HandClock, make_head, make_integration, make_route
+from doubles.books import NOW
+from msgspec import structs
+
+from proxy.errors import Refusal, Refused
+from proxy.providers.route import Route
+from proxy.steps.authenticate import authenticate, query_values
+from proxy.tenants.key import KeyHolder, hash_secret
+
+EVERYWHERE = ("bearer", "token", "bare", "header:x-api-key", "header:api-key", "query:key")
+OTHER = KeyHolder(structs.replace(HOLDER.key, id="key_other"), HOLDER.tenant)
+
+
+class Keys:
+    """A directory of two keys: `fg-known`, and a second one."""
+
+    def __init__(self, holder: KeyHolder = HOLDER) -> None:
+        self._holders = {hash_secret("fg-known"): holder, hash_secret("fg-other"): OTHER}
+        self.asked: list[str] = []
+
+    async def holder(self, secret_hash: str) -> KeyHolder | None:
+        self.asked.append(secret_hash)
+        return self._holders.get(secret_hash)
+
+
+def route(*places: str, query: str = "") -> Route:
+    return make_route(query=query, integration=make_integration(key_in=places))
+
+
+@pytest.mark.parametrize(
+    ("places", "headers", "query"),
+    [
+        (("bearer",), [("Authorization", "Bearer fg-known")], ""),
+        (("bearer",), [("authorization", "  bearer   fg-known ")], ""),
+        (("header:x-api-key",), [("Authorization", "Bearer fg-known")], ""),  # a Bearer is taken everywhere
+        (("token",), [("Authorization", "Token fg-known")], ""),
+        (("bare",), [("Authorization", "fg-known")], ""),
+        (("header:x-api-key",), [("X-Api-Key", " fg-known ")], ""),
+        (("header:xi-api-key",), [("XI-API-KEY", "fg-known")], ""),
+        (("query:key",), [], "alt=sse&key=fg-known"),
+        (("query:key",), [], "%6bey=fg%2Dknown"),
+        # The same key twice is one key.
+        (EVERYWHERE, [("Authorization", "Bearer fg-known"), ("x-api-key", "fg-known")], "key=fg-known"),
+        # An empty place is no key.
+        (EVERYWHERE, [("Authorization", "Bearer fg-known"), ("x-api-key", "")], "key="),
+    ],
+)
+async def test_finds_the_holder(places: tuple[str, ...], headers: list[tuple[str, str]], query: str) -> None:
+    holder = await authenticate(make_head("/", *headers), route(*places, query=query), Keys(), HandClock())
+    assert holder is HOLDER
+
+
+@pytest.mark.parametrize(
+    ("places", "headers", "query", "refusal", "said"),
+    [
+        (EVERYWHERE, [], "", Refusal.INVALID_KEY, "No key was sent. Give your Faregate key as the API key of acme."),
+        (("bearer",), [("Authorization", "Token fg-known")], "", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [("Authorization", "fg-known")], "", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [("Authorization", "Basic fg-known")], "", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [("Authorization", "Bearer ")], "", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [("x-api-key", "fg-known")], "", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [], "key=fg-known", Refusal.INVALID_KEY, "No key was sent"),
+        (("bearer",), [("Authorization", "Bearer fg-nobody")], "", Refusal.INVALID_KEY, "not known here, or was revoked"),
+        (
+            EVERYWHERE,
+            [("Authorization", "Bearer fg-known"), ("x-api-key", "fg-other")],
+            "",
+            Refusal.MALFORMED_REQUEST,
+            "two different keys",
+        ),
+        (
+            EVERYWHERE,
+            [("Authorization", "Bearer fg-known"), ("Authorization", "Bearer fg-other")],
+            "",
+            Refusal.MALFORMED_REQUEST,
+            "two different keys",
+        ),
+        (EVERYWHERE, [("x-api-key", "fg-known")], "key=sk-own", Refusal.MALFORMED_REQUEST, "two different keys"),
+    ],
+)
+async def test_refuses(
+    places: tuple[str, ...], headers: list[tuple[str, str]], query: str, refusal: Refusal, said: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        await authenticate(make_head("/", *headers), route(*places, query=query), Keys(), HandClock())
+    assert caught.value.refusal is refusal
+    assert said in caught.value.message
+    assert "fg-" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"revoked_at": NOW}, Refusal.INVALID_KEY),
+        ({"revoked_at": NOW - 1, "expires_at": NOW - 1}, Refusal.INVALID_KEY),
+        ({"expires_at": NOW}, Refusal.KEY_EXPIRED),
+        ({"revoked_at": NOW + 1, "expires_at": NOW + 1}, None),
+        ({"revoked_at": NOW + 1, "expires_at": NOW}, Refusal.KEY_EXPIRED),
+    ],
+)
+async def test_a_key_ends_at_its_time(changes: dict[str, int], refusal: Refusal | None) -> None:
+    ended = KeyHolder(structs.replace(HOLDER.key, **changes), HOLDER.tenant)
+    head = make_head("/", ("authorization", "Bearer fg-known"))
+    if refusal is None:
+        assert await authenticate(head, route("bearer"), Keys(ended), HandClock()) is ended
+        return
+    with pytest.raises(Refused) as caught:
+        await authenticate(head, route("bearer"), Keys(ended), HandClock())
+    assert caught.value.refusal is refusal
+
+
+async def test_unknown_and_revoked_are_told_the_same() -> None:
+    said = []
+    for holder, secret in ((HOLDER, "fg-nobody"), (KeyHolder(structs.replace(HOLDER.key, revoked_at=1), HOLDER.tenant), "fg-known")):
+        with pytest.raises(Refused) as caught:
+            await authenticate(make_head("/", ("authorization", f"Bearer {secret}")), route("bearer"), Keys(holder), HandClock())
+        said.append(caught.value.message)
+    assert said[0] == said[1]
+
+
+async def test_the_directory_never_sees_the_secret() -> None:
+    keys = Keys()
+    await authenticate(make_head("/", ("authorization", "Bearer fg-known")), route("bearer"), keys, HandClock())
+    assert keys.asked == [hash_secret("fg-known")]
+
+
+def test_query_values_are_decoded_and_kept_in_order() -> None:
+    assert query_values("key=a+b&x=1&%6Bey=%2F&key&keys=no", "key") == ["a b", "/", ""]
+    assert query_values("", "key") == []

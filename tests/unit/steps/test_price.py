@@ -1,0 +1,175 @@
+"""From what was read of an answer to its bill: reported usage first, evidence where there is none."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from doubles.acme import CALL, HOLDER, make_hold, make_permit
+from doubles.books import CARD, TODAY
+from msgspec import structs
+
+from proxy.ledger.bill import recompute
+from proxy.pricing.card import ModelRates, Rate, RateCard
+from proxy.pricing.cascade import MarginTable
+from proxy.pricing.formula import Prices
+from proxy.providers.permit import Permit
+from proxy.steps.price import context_of, price_call
+from proxy.usage.certainty import Certainty
+from proxy.usage.reading import Reading
+
+HELD = make_hold()
+BODY = b'{"model":"m-1"}'
+INPUT_BY_BYTES = 4
+"""Fifteen bytes of request at four a token, rounded up."""
+
+WHOLE = Reading(model="m-1", usage={"input_tokens": 10, "output_tokens": 3}, reported=True, complete=True, output_bytes=9)
+
+
+def permit_with(card: RateCard = CARD, margins: MarginTable | None = None) -> Permit:
+    prices = Prices(card, margins or MarginTable(), HOLDER.tenant.id, "acme")
+    return make_permit(BODY, prices=prices, rates=card.find("acme", "m-1"))
+
+
+def test_reported_usage_is_billed_as_it_stands() -> None:
+    bill = price_call(permit_with(), HELD, WHOLE)
+    assert (bill.certainty, bill.charge_nanos, bill.upstream_cost_nanos) == (Certainty.EXACT, 26_400, 22_000)
+    assert [(line.unit, line.quantity, line.charge_nanos) for line in bill.lines] == [
+        ("input_tokens", 10, 12_000),
+        ("output_tokens", 3, 14_400),
+    ]
+    assert (bill.call, bill.integration, bill.endpoint, bill.key) == (CALL, "acme", "chat", HOLDER.key.id)
+    assert (bill.rate_card, bill.margins, bill.model) == (HELD.rate_card, HELD.margins, "m-1")
+
+
+def test_a_bill_can_be_computed_again() -> None:
+    permit = permit_with(margins=MarginTable(1, {(None, "acme", "output_tokens"): Decimal("33.33")}))
+    bill = price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": 7, "audio_seconds": Decimal("1.25"), "output_tokens": 3}))
+    again = recompute(bill, HOLDER.tenant.id, CARD, permit.prices.margins)
+    assert (again.charge_nanos, again.cost_nanos, again.lines) == (bill.charge_nanos, bill.upstream_cost_nanos, bill.lines)
+
+
+@pytest.mark.parametrize(
+    ("reading", "certainty", "usage"),
+    [
+        # Cut after usage was reported for the last time: the provider's word is final.
+        ({"reported": True, "final": True, "complete": False}, Certainty.EXACT, {"input_tokens": 10, "output_tokens": 3}),
+        # Cut before: at least that, and at least the output that was seen.
+        (
+            {"reported": True, "complete": False, "usage": {"input_tokens": 10, "output_tokens": 1}, "output_bytes": 9},
+            Certainty.AT_LEAST,
+            {"input_tokens": 10, "output_tokens": 3},
+        ),
+        (
+            {"reported": True, "complete": False, "usage": {"input_tokens": 10, "output_tokens": 50}, "output_bytes": 9},
+            Certainty.AT_LEAST,
+            {"input_tokens": 10, "output_tokens": 50},
+        ),
+        (
+            {"reported": True, "complete": False, "usage": {"output_tokens": 5}, "output_bytes": 0},
+            Certainty.AT_LEAST,
+            {"input_tokens": INPUT_BY_BYTES, "output_tokens": 5},
+        ),
+        (
+            {"reported": True, "complete": False, "usage": {"cache_read_tokens": 7}, "output_bytes": 5},
+            Certainty.AT_LEAST,
+            {"cache_read_tokens": 7, "output_tokens": 2},
+        ),
+        # Never reported: bytes of request and of output count.
+        ({"usage": {}, "reported": False, "complete": False}, Certainty.AT_LEAST, {"input_tokens": 4, "output_tokens": 3}),
+        ({"usage": {}, "reported": False, "complete": True}, Certainty.ESTIMATED, {"input_tokens": 4, "output_tokens": 3}),
+        # A stream gives at least one token an event.
+        (
+            {"usage": {}, "reported": False, "complete": False, "output_bytes": 9, "output_events": 7},
+            Certainty.AT_LEAST,
+            {"input_tokens": 4, "output_tokens": 7},
+        ),
+        # Absurd usage was not believed, but output was seen.
+        ({"usage": {}, "reported": False, "complete": True, "invalid": True}, Certainty.ESTIMATED, {"input_tokens": 4, "output_tokens": 3}),
+    ],
+)  # fmt: skip
+def test_evidence(reading: dict[str, Any], certainty: Certainty, usage: dict[str, int]) -> None:
+    bill = price_call(permit_with(), HELD, structs.replace(WHOLE, **reading))
+    assert bill.certainty is certainty
+    assert bill.parts[0].usage == usage
+
+
+@pytest.mark.parametrize("reading", [None, Reading(), Reading(complete=True), Reading(failed=True, complete=True)])
+def test_nothing_seen_is_nothing_to_bill(reading: Reading | None) -> None:
+    bill = price_call(permit_with(), HELD, reading)
+    assert (bill.certainty, bill.parts, bill.lines, bill.charge_nanos) == (Certainty.NONE, (), (), 0)
+
+
+def test_a_caller_who_stopped_the_call_pays_its_input() -> None:
+    bill = price_call(permit_with(), HELD, None, input_at_least=True)
+    assert (bill.certainty, bill.parts[0].usage) == (Certainty.AT_LEAST, {"input_tokens": INPUT_BY_BYTES})
+    assert bill.charge_nanos == INPUT_BY_BYTES * 1_200
+
+
+# --- Models and rates
+
+
+def card_of(*models: ModelRates) -> RateCard:
+    return RateCard("v", {"acme": (*CARD.integrations["acme"], *models)})
+
+
+def test_the_model_of_the_answer_prices_it() -> None:
+    card = card_of(ModelRates(("m-1-2026",), (Rate("input_tokens", "10", 1_000_000), Rate("output_tokens", "10", 1_000_000))))
+    bill = price_call(permit_with(card), HELD, structs.replace(WHOLE, model="m-1-2026"))
+    assert (bill.model, bill.parts[0].priced_as, bill.upstream_cost_nanos) == ("m-1-2026", "m-1-2026", 130_000)
+
+
+def test_a_model_without_a_rate_is_priced_as_the_requests() -> None:
+    bill = price_call(permit_with(), HELD, structs.replace(WHOLE, model="m-1-secret"))
+    assert (bill.model, bill.parts[0].model, bill.parts[0].priced_as) == ("m-1-secret", "m-1-secret", "m-1")
+    assert bill.charge_nanos == 26_400
+
+
+def test_other_models_of_an_answer_are_billed_beside_it() -> None:
+    card = card_of(ModelRates(("judge",), (Rate("input_tokens", "2", 1_000_000),)))
+    bill = price_call(permit_with(card), HELD, structs.replace(WHOLE, other_models={"judge": {"input_tokens": 5}}))
+    assert [(part.model, part.usage) for part in bill.parts] == [("m-1", dict(WHOLE.usage)), ("judge", {"input_tokens": 5})]
+    assert bill.upstream_cost_nanos == 22_000 + 10_000
+
+
+def test_a_unit_without_a_rate_is_named() -> None:
+    bill = price_call(permit_with(), HELD, structs.replace(WHOLE, usage={"input_tokens": 10, "web_searches": 1}))
+    assert bill.unpriced == (("m-1", "web_searches"),)
+    assert bill.charge_nanos == 12_000
+
+
+def test_tier_context_and_day_of_the_hold_choose_the_rate() -> None:
+    rates = (
+        Rate("input_tokens", "1", 1_000_000),
+        Rate("input_tokens", "2", 1_000_000, context_above=9),
+        Rate("input_tokens", "3", 1_000_000, tier="fast"),
+        Rate("input_tokens", "4", 1_000_000, tier="old", since=TODAY),
+        Rate("input_tokens", "5", 1_000_000, tier="new", since="2026-11-22"),
+    )
+    permit = permit_with(RateCard("v", {"acme": (ModelRates(("m-1",), rates),)}))
+
+    def cost(tokens: int, tier: str | None = None) -> int:
+        return price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": tokens}, tier=tier)).upstream_cost_nanos
+
+    assert cost(9) == 9_000
+    assert cost(10) == 20_000
+    assert cost(1, "fast") == 3_000
+    assert cost(1, "old") == 4_000
+    assert cost(1, "new") == 1_000  # not yet in force: the standard rate
+
+
+def test_the_context_is_every_kind_of_prompt_token() -> None:
+    usage = {
+        "input_tokens": 1,
+        "input_audio_tokens": 2,
+        "cache_read_tokens": 4,
+        "cache_write_1h_tokens": 8,
+        "output_tokens": 1_000,
+        "web_searches": 1_000,
+        "audio_seconds": Decimal("1000.5"),
+    }
+    assert context_of(usage) == 15
+
+
+def test_a_call_without_prices_has_no_bill() -> None:
+    with pytest.raises(ValueError, match="no bill"):
+        price_call(make_permit(BODY, prices=None, rates=None), HELD, WHOLE)

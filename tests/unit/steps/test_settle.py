@@ -1,0 +1,117 @@
+"""The ledger first, then the journal, and never neither: no proof, no answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from doubles.acme import TENANT
+from doubles.books import make_id, settle as ending_of
+
+from proxy.errors import LedgerUnavailable
+from proxy.ledger.call import Ending, Receipt
+from proxy.steps import settle as step
+from proxy.steps.settle import settle
+from proxy.tasks import Tasks
+
+ENDING = ending_of(TENANT.id, 1)
+RECEIPT = Receipt(paid_nanos=120_000)
+
+
+class Books:
+    """A ledger whose `end` does one thing after another, the last one for ever."""
+
+    def __init__(self, *deeds: Callable[[], Awaitable[Receipt]]) -> None:
+        self._deeds = list(deeds)
+        self.asked: list[Ending] = []
+
+    async def end(self, ending: Ending) -> Receipt:
+        self.asked.append(ending)
+        return await (self._deeds.pop(0) if len(self._deeds) > 1 else self._deeds[0])()
+
+
+class Paper:
+    """A journal in memory."""
+
+    def __init__(self, fault: OSError | None = None) -> None:
+        self.kept: list[Ending] = []
+        self.forgotten: list[str] = []
+        self._fault = fault
+        self.forgot = asyncio.Event()
+
+    async def append(self, ending: Ending) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self.kept.append(ending)
+
+    async def settled(self, call: str) -> None:
+        self.forgotten.append(call)
+        self.forgot.set()
+
+
+async def works() -> Receipt:
+    return RECEIPT
+
+
+async def fails() -> Receipt:
+    raise LedgerUnavailable("disk full")
+
+
+async def hangs() -> Receipt:
+    await asyncio.Event().wait()
+    return RECEIPT
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for in the house is waited for here too, only shorter."""
+    monkeypatch.setattr(step, "COMMIT_S", 0.02)
+    monkeypatch.setattr(step, "RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr(step, "RETRY_MOST_S", 0.004)
+
+
+async def test_the_ledger_in_time_needs_no_journal() -> None:
+    tasks, books, journal = Tasks(), Books(works), Paper()
+    assert await settle(ENDING, books, journal, tasks) is RECEIPT
+    assert (books.asked, journal.kept, len(tasks)) == ([ENDING], [], 0)
+
+
+@pytest.mark.parametrize("trouble", [fails, hangs])
+async def test_a_ledger_in_trouble_is_journalled_and_settled_later(trouble: Callable[[], Awaitable[Receipt]]) -> None:
+    tasks, books, journal = Tasks(), Books(trouble, fails, fails, works), Paper()
+    assert await settle(ENDING, books, journal, tasks) is None
+    assert (journal.kept, journal.forgotten, len(tasks)) == ([ENDING], [], 1)
+    async with asyncio.timeout(5):
+        await journal.forgot.wait()
+    assert await tasks.drain(1) == 0
+    assert books.asked == [ENDING] * 4
+    assert journal.forgotten == [make_id("call", 1)]
+
+
+async def test_without_ledger_and_journal_there_is_no_proof() -> None:
+    tasks, journal = Tasks(), Paper(OSError("read-only file system"))
+    books = Books(fails, fails, works)
+    with pytest.raises(LedgerUnavailable, match="neither ledger nor journal can be written: read-only file system"):
+        await settle(ENDING, books, journal, tasks)
+    # The money must still find its end, as soon as the ledger can.
+    async with asyncio.timeout(5):
+        await journal.forgot.wait()
+    assert await tasks.drain(1) == 0
+    assert len(books.asked) == 3
+
+
+async def test_a_fault_that_is_no_outage_is_not_swallowed() -> None:
+    async def breaks() -> Receipt:
+        raise ArithmeticError("a bug")
+
+    with pytest.raises(ArithmeticError):
+        await settle(ENDING, Books(breaks), Paper(), Tasks())
+
+
+async def test_a_caller_who_cancels_is_not_taken_for_a_slow_ledger() -> None:
+    journal = Paper()
+    settling = Tasks().start(settle(ENDING, Books(hangs), journal, Tasks()), name="test")
+    await asyncio.sleep(0)
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert journal.kept == []

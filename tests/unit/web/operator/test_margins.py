@@ -1,0 +1,72 @@
+from decimal import Decimal
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("body", "level", "meter"),
+    [
+        ({}, "global", None),
+        ({"integration": "acme"}, "integration", None),
+        ({"meter": "acme.input_tokens"}, "meter", "acme.input_tokens"),
+        ({"integration": "acme", "meter": "input_tokens"}, "meter", "acme.input_tokens"),
+        ({"tenant": "Acme"}, "tenant", None),
+        ({"tenant": "Acme", "integration": "bolt"}, "tenant_integration", None),
+        (
+            {"tenant": "Acme", "integration": "acme", "meter": "acme.audio_seconds"},
+            "tenant_meter",
+            "acme.audio_seconds",
+        ),
+    ],
+)
+async def test_each_level(api, tenant: str, body: dict[str, str], level: str, meter: str | None) -> None:
+    row = await api.done("PUT", "/margins", {"pct": "-12.5"} | body)
+    integration = meter.split(".")[0] if meter else body.get("integration")
+    assert row == {
+        "level": level,
+        "tenant": tenant if "tenant" in body else None,
+        "integration": integration,
+        "meter": meter,
+        "pct": "-12.5",
+        "version": row["version"],
+        "set_at": "2026-11-18T11:06:40.000000Z",
+    }
+    unit = meter.split(".")[1] if meter else "input_tokens"
+    found = api.store.margins().resolve(tenant, integration or "bolt", unit)
+    assert (found.level, found.pct) == (level, Decimal("-12.5"))
+
+
+async def test_the_last_one_is_in_force(api) -> None:
+    assert await api.done("GET", "/margins") == {"data": [], "default_pct": "20"}
+    first = await api.done("PUT", "/margins", {"pct": 10})
+    second = await api.done("POST", "/margins", {"pct": "15"})
+    assert second["version"] > first["version"]
+    assert await api.done("GET", "/margins") == {"data": [second], "default_pct": "20"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        ({"pct": "-100.5"}, 400, "pct: -100.5 is not between -100 and 1000000"),
+        ({"pct": "NaN"}, 400, "pct: "),
+        (
+            {"pct": "20", "meter": "input_tokens"},
+            400,
+            "meter: 'input_tokens' needs its integration; write INTEGRATION.input_tokens",
+        ),
+        ({"pct": "20", "meter": "acme.input_tokns"}, 400, "meter: 'input_tokns' is no unit"),
+        (
+            {"pct": "20", "integration": "bolt", "meter": "acme.input_tokens"},
+            400,
+            "meter: acme.input_tokens is not a meter of bolt",
+        ),
+        ({"pct": "20", "integration": "opneai"}, 400, "integration: 'opneai' is unknown; known here: acme, bolt"),
+        ({"pct": "20", "tenant": "nobody"}, 404, "there is no tenant nobody"),
+        ({}, 400, "the body: object missing required field `pct`"),
+    ],
+)
+async def test_refusals(api, body: dict[str, str], status: int, why: str) -> None:
+    got, _, message = await api.refused("PUT", "/margins", body)
+    assert got == status
+    assert message.startswith(why)
+    assert (await api.done("GET", "/margins"))["data"] == []
