@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from ssl import Purpose, SSLContext, SSLError, create_default_context
 
 import uvloop
 from aiohttp import web
@@ -23,14 +24,14 @@ from msgspec import Struct, structs
 from proxy.call import serve as serve_call
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
-from proxy.errors import BadConfig, FaregateError
+from proxy.errors import BadConfig
 from proxy.ids import ulid
 from proxy.jobs.checkpoints import keep_checkpoints
 from proxy.jobs.recovery import recover
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import Provider, load_providers
 from proxy.loading.rates import load_rates
-from proxy.loading.settings import ProviderSettings, Settings
+from proxy.loading.settings import ProviderSettings, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
@@ -97,7 +98,7 @@ class Opened(Struct, frozen=True):
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status: 1 if the house could not be opened."""
+    """Serve until SIGTERM or SIGINT. Raises BadConfig if the house cannot be opened."""
     return _run(settings, greet=False)
 
 
@@ -111,11 +112,7 @@ def _run(settings: Settings, *, greet: bool) -> int:
     start_logging(settings.log.level, json_lines=settings.log.format == "json")
     for warning in settings.warnings:
         _log.warning("%s", warning)
-    try:
-        return uvloop.run(_main(settings, greet=greet))
-    except FaregateError as error:
-        sys.stderr.write(f"faregate: {error}\n")
-        return 1
+    return uvloop.run(_main(settings, greet=greet))
 
 
 async def _main(settings: Settings, *, greet: bool) -> int:
@@ -128,7 +125,8 @@ async def _main(settings: Settings, *, greet: bool) -> int:
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
         await recover_all(house)
         edge = web.ServerRunner(edge_server(partial(serve_call, doors=house.doors), edge_limits(settings)))
-        edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet)
+        tls = edge_tls(settings.tls)
+        edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
         house.readiness.ready()
         _log.info(
             "serving %s on %s; operator API and metrics on %s",
@@ -185,7 +183,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Opened]:
             running=Running(tasks),
             metrics=metrics,
             refusing=Refusing(set()),
-            shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max),
+            shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max, limits.json_held_s_max),
             call_age_s_max=limits.call_age_s_max,
             top_up_url=f"{settings.public_url}/billing",
         )
@@ -239,13 +237,19 @@ async def drain(house: Opened, grace_s: float) -> None:
 
 
 async def listen(
-    stack: contextlib.AsyncExitStack, runner: web.BaseRunner, at: Address, variable: str, *, next_free: bool
+    stack: contextlib.AsyncExitStack,
+    runner: web.BaseRunner,
+    at: Address,
+    variable: str,
+    *,
+    next_free: bool,
+    tls: SSLContext | None = None,
 ) -> str:
     """Listen, and return the URL. A taken port is BadConfig naming it, or the next free one is taken."""
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     for port in range(at.port, at.port + (PORTS_TRIED if next_free and at.port else 1)):
-        site = web.TCPSite(runner, at.host, port, backlog=1024)
+        site = web.TCPSite(runner, at.host, port, backlog=1024, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:
@@ -255,7 +259,7 @@ async def listen(
         bound = runner.addresses[-1][1]
         if port != at.port:
             _log.warning("port %d is taken, so %d is used", at.port, bound)
-        return f"http://{at.host}:{bound}"
+        return f"{'https' if tls else 'http'}://{Address(at.host, bound)}"
     raise BadConfig(f"port {at.port} of {at.host} is taken; stop what uses it, or set {variable}=HOST:PORT")
 
 
@@ -280,6 +284,18 @@ def edge_limits(settings: Settings) -> EdgeLimits:
     """Return the edge's part of the limits."""
     limits = settings.limits
     return EdgeLimits(limits.body_bytes_max, limits.body_timeout_s, limits.caller_stall_s, limits.header_bytes_max)
+
+
+def edge_tls(tls: Tls) -> SSLContext | None:
+    """Return the edge's certificate, if one is set. Raises BadConfig for files that are none."""
+    if tls.cert is None:
+        return None
+    context = create_default_context(Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+    except (OSError, SSLError) as error:
+        raise BadConfig(f"tls: {tls.cert} and {tls.key} are no certificate and its key ({error})") from None
+    return context
 
 
 def make_secret() -> str:

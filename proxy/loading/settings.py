@@ -62,7 +62,6 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
 class Limits(Struct, frozen=True, kw_only=True):
     """Everything has a limit. Bytes are whole numbers, seconds may have decimals."""
 
-    header_timeout_s: Annotated[Seconds, row("how long a caller may take to send a request's head")] = 10
     header_bytes_max: Annotated[Bytes, row("the longest header field of a request")] = 16_384
     body_timeout_s: Annotated[Seconds, row("how long a caller may pause while sending a body")] = 30
     body_bytes_max: Annotated[Bytes, row("the largest body of a request")] = 32 * MIB

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 RECORDS_MAX = 10_000
 
-End = Literal["complete", "aborted", "cut", "stalled", "failed", "refused", "leaked"]
-"""complete: all bytes were handed over; aborted: the caller left; cut, stalled, failed: as a steering header asked;
-refused: an error was answered; leaked: a tenant's key arrived."""
+End = Literal["open", "complete", "aborted", "cut", "stalled", "failed", "refused", "leaked"]
+"""open: under way; complete: all bytes were handed over; aborted: the caller left; cut, stalled, failed: as a steering
+header asked; refused: an error was answered; leaked: a tenant's key arrived."""
 
 
 class Record(Struct, gc=False):
@@ -28,7 +28,7 @@ class Record(Struct, gc=False):
     model: str = ""
     stream: bool = False
     status: int = 0
-    end: End = "aborted"
+    end: End = "open"
     object: str = ""
     usage: Mapping[str, Any] = {}
     headers: Mapping[str, str] = {}

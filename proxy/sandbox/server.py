@@ -56,6 +56,7 @@ class Sandbox:
         self._clock = clock or SystemClock()
         self._responder = Responder(shapes, self._clock)
         self._runner: web.ServerRunner | None = None
+        self._waiters: dict[int, asyncio.Event] = {}
         self.log = Log()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -73,11 +74,28 @@ class Sandbox:
         if runner:
             await runner.cleanup()
 
+    async def ended(self, record: Record) -> None:
+        """Wait until a request is over: a caller's leaving is noticed a moment after it."""
+        if record.end == "open":
+            await self._waiters.setdefault(record.number, asyncio.Event()).wait()
+
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         path, _, query = http.raw_path.partition("?")
         if path == LOG_PATH:
             return self._show_log(http)
         record = self.log.open(self._clock.now(), http.method, path)
+        try:
+            return await self._answer(http, path, query, record)
+        except ConnectionError:
+            return web.Response()  # nobody is there to read it; the record says aborted
+        finally:
+            if record.end == "open":
+                record.end = "aborted"
+            waiter = self._waiters.pop(record.number, None)
+            if waiter:
+                waiter.set()
+
+    async def _answer(self, http: web.BaseRequest, path: str, query: str, record: Record) -> web.StreamResponse:
         raw = await http.read()
         headers = {name.lower(): value for name, value in http.headers.items()}
         record.query, record.headers = query, self._masked(headers)
@@ -87,13 +105,10 @@ class Sandbox:
         record.route, record.model, record.object = reply.route, reply.model, reply.object
         record.status, record.stream = reply.status, reply.events is not None
         if steering.stall_ms is not None and steering.stall_events is None:
-            await asyncio.sleep(steering.stall_ms / 1000)
-        try:
-            if reply.events is not None:
-                return await self._send_stream(http, reply, steering, pacer, record)
-            return await self._send_body(http, reply, steering, pacer, record, end)
-        except ConnectionError:
-            return web.Response()  # nobody is there to read it; the record says aborted
+            await _stall(steering, record)
+        if reply.events is not None:
+            return await self._send_stream(http, reply, steering, pacer, record)
+        return await self._send_body(http, reply, steering, pacer, record, end)
 
     def _reply(self, request: Request) -> tuple[Reply, End, Steering]:
         """Return the answer, how its record ends, and its steering."""
@@ -151,7 +166,7 @@ class Sandbox:
         outlet = Outlet(response.write, steering)
         record.usage = reply.billed(0)
         try:
-            record.end, ended = "aborted", await self._send_events(reply, steering, pacer, record, outlet)
+            ended = await self._send_events(reply, steering, pacer, record, outlet)
         except CutHere:
             ended = "cut"
         if ended == "cut" and steering.cut != "end":
@@ -172,9 +187,7 @@ class Sandbox:
                 await outlet.send(reply.error_event)
                 return "failed"
             if number == steering.stall_events:
-                record.end = "stalled"
-                await _stall(steering)
-                record.end = "aborted"
+                await _stall(steering, record)
             if moment.pieces:
                 await pacer.wait(thinking + moment.visible, moment.pieces)
                 record.usage = reply.billed(moment.visible)
@@ -249,12 +262,16 @@ async def _open(http: web.BaseRequest, reply: Reply, steering: Steering, headers
     return response
 
 
-async def _stall(steering: Steering) -> None:
+async def _stall(steering: Steering, record: Record) -> None:
     """Do nothing for as long as asked, else until the caller leaves: that cancels this."""
-    if steering.stall_ms is None:
-        await asyncio.Event().wait()
-    else:
-        await asyncio.sleep(steering.stall_ms / 1000)
+    try:
+        if steering.stall_ms is None:
+            await asyncio.Event().wait()
+        else:
+            await asyncio.sleep(steering.stall_ms / 1000)
+    except asyncio.CancelledError:
+        record.end = "stalled"
+        raise
 
 
 def _break(http: web.BaseRequest, how: str) -> None:

@@ -20,7 +20,8 @@ from proxy.providers.splices import Splices
 from proxy.store.doors import Ledger
 from proxy.tenants.key import SECRET_PREFIX
 from proxy.upstream.door import Answer, Headers, Outbound, Upstream, UpstreamFailed
-from proxy.upstream.headers import upward, without
+from proxy.upstream.headers import upward, value_of, without
+from proxy.wire.decoding import Decoder
 from proxy.wire.splice import splice
 
 ERROR_BODY_BYTES_MAX = 1_000_000
@@ -108,24 +109,42 @@ def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
     body = permit.raw
     headers = upward(head.headers, route.integration.strip)
     if splices.limit is not None:
-        body = splice(body, splices.limit_at, str(splices.limit).encode())
+        body = _spliced(body, splices.limit_at, str(splices.limit).encode())
     if splices.usage is not None:
-        body = splice(body, splices.usage.set.split("."), b"true")
+        body = _spliced(body, splices.usage.set.split("."), b"true")
         headers = [*without(headers, "accept-encoding"), ("accept-encoding", "identity")]
     query = _without_keys(route.query, route.integration.key_in)
     target = f"{route.path}?{query}" if query else route.path
     return Outbound(route.integration.name, head.method, target, headers, body)
 
 
+def _spliced(body: bytes, path: Sequence[str], value: bytes) -> bytes:
+    try:
+        return splice(body, path, value)
+    except ValueError as error:
+        refuse(Refusal.MALFORMED_REQUEST, f"The request cannot be read: {error}.")
+
+
 async def _send(head: Head, permit: Permit, leave: Hold | FreeRoute, splices: Splices, upstream: Upstream) -> Answer:
     answer = await upstream.send(outbound(head, permit, splices), leave)
     if answer.status < 400:
         return answer
-    body = await _read_error(answer, permit.route.integration.api_key.encode())
-    return ReadAnswer(answer.status, answer.headers, body)
+    headers, body = _decoded(answer.headers, await _read_error(answer))
+    secret = permit.route.integration.api_key.encode()
+    return ReadAnswer(answer.status, headers, body.replace(secret, REDACTED) if secret else body)
 
 
-async def _read_error(answer: Answer, secret: bytes) -> bytes:
+def _decoded(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """Undo an error's encoding, so that it can be judged and cleaned; what cannot be decoded stays as it came."""
+    encoding = value_of(headers, "content-encoding")
+    if not encoding:
+        return headers, body
+    decoder = Decoder(encoding)
+    text = decoder.feed(body) + decoder.finish()
+    return (headers, body) if decoder.failed else (without(headers, "content-encoding"), text)
+
+
+async def _read_error(answer: Answer) -> bytes:
     pieces, size = [], 0
     try:
         while size < ERROR_BODY_BYTES_MAX and (piece := await answer.read()):
@@ -134,8 +153,7 @@ async def _read_error(answer: Answer, secret: bytes) -> bytes:
     except UpstreamFailed:
         answer.abort()
     answer.close()
-    body = b"".join(pieces)
-    return body.replace(secret, REDACTED) if secret else body
+    return b"".join(pieces)
 
 
 async def _fewer(

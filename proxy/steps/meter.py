@@ -27,7 +27,6 @@ from proxy.wire.decoding import Decoder
 from proxy.wire.framing import Framing, framing_of
 from proxy.wire.remover import FrameRemover
 
-HELD_S = 5.0
 TAIL_S = 0.25
 
 Own = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
@@ -35,10 +34,11 @@ Own = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
 
 
 class HeldBytes:
-    """The memory that held answers share. Whoever cannot get any streams instead."""
+    """The memory that held answers share, and how long each may be held. Whoever cannot get any streams instead."""
 
-    def __init__(self, bytes_max: int, each_bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, each_bytes_max: int, seconds_max: float) -> None:
         self.each_bytes_max = each_bytes_max
+        self.seconds_max = seconds_max
         self._left = bytes_max
 
     def take(self, amount: int) -> bool:
@@ -156,7 +156,7 @@ class Relay:
         """Return the next piece, or None when it is time to let go of what is kept."""
         if not self._kept:
             return await self._answer.read()
-        patience = HELD_S - (self._clock.monotonic() - began) if self._holding else TAIL_S
+        patience = self._shared.seconds_max - (self._clock.monotonic() - began) if self._holding else TAIL_S
         try:
             async with asyncio.timeout(patience):
                 return await self._answer.read()

@@ -70,7 +70,7 @@ def _member(body: bytes, start: int, key: str) -> tuple[int, int] | None:
 def _same_key(raw: bytes, wanted: bytes) -> bool:
     if b"\\" not in raw:
         return raw == wanted
-    return json.loads(b'"%s"' % raw) == wanted.decode()
+    return bool(json.loads(b'"%s"' % raw) == wanted.decode())
 
 
 def _value_end(body: bytes, first: int) -> int:

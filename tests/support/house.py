@@ -129,9 +129,13 @@ class House:
             self.cli("credit", name, usd)
         return str(self.cli("key", "create", name)["key"])
 
-    def calls(self, tenant: str, most: int = 1000) -> list[dict[str, Any]]:
-        """Return a tenant's ledger entries of calls, newest first."""
-        entries = self.cli("ledger", "list", tenant, "--limit", str(most))["data"]
+    def calls(self, tenant: str) -> list[dict[str, Any]]:
+        """Return all of a tenant's ledger entries of calls, newest first."""
+        page = self.cli("ledger", "list", tenant, "--limit", "1000")
+        entries = page["data"]
+        while page["has_more"]:
+            page = self.cli("ledger", "list", tenant, "--limit", "1000", "--before", entries[-1]["id"])
+            entries += page["data"]
         return [entry for entry in entries if entry["kind"] == "call"]
 
     def metrics(self) -> str:

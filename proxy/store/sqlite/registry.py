@@ -12,7 +12,7 @@ from proxy.pricing.cascade import Slot
 from proxy.store.doors import Held, MarginRow, Verdict, WalletView
 from proxy.store.sqlite import deeds, rows
 from proxy.store.sqlite.directory import SqliteDirectory
-from proxy.store.sqlite.statements import REGISTRY
+from proxy.store.sqlite.statements import LEDGER, REGISTRY
 from proxy.store.sqlite.verify import verify_file
 from proxy.tenants.key import Key
 from proxy.tenants.tenant import Tenant, TenantState
@@ -68,6 +68,13 @@ class SqliteRegistry(SqliteDirectory):
             found = await self._parts.desk.all(REGISTRY.tenant_keys, (tenant, after, limit))
         return [rows.to_key(row) for row in found]
 
+    async def find_key(self, key: str) -> Key:
+        """Return a key by its id."""
+        row = await self._parts.desk.one(REGISTRY.find_key, (key,))
+        if row is None:
+            raise deeds.not_found(f"key {key}")
+        return rows.to_key(row)
+
     async def revoke_key(self, key: str, at: int) -> Key:
         """Revoke a key from `at` on."""
         return await self._parts.writer.submit(
@@ -90,6 +97,13 @@ class SqliteRegistry(SqliteDirectory):
         below = _SEQ_MAX if before_seq is None else before_seq
         found = await self._parts.desk.all(REGISTRY.entries, (tenant, below, limit))
         return [rows.to_entry(row) for row in found]
+
+    async def entry(self, entry: str) -> Entry:
+        """Return an entry by its id."""
+        row = await self._parts.desk.one(LEDGER.find_entry, (entry,))
+        if row is None:
+            raise deeds.not_found(f"entry {entry}")
+        return rows.to_entry(row)
 
     async def calls(self, tenant: str, limit: int, before: str = "") -> Sequence[CallRecord]:
         """Return a tenant's calls, newest first."""

@@ -21,7 +21,7 @@ def test_texts_are_found_where_the_shape_says() -> None:
 
 def test_whole_members_count_with_their_json() -> None:
     bare = read_prompt({"messages": "hi"}, SPEC, None)
-    tooled = read_prompt({"messages": "hi", "tools": [{"name": "x" * 36}]}, SPEC, None)
+    tooled = read_prompt({"messages": "hi", "tools": [{"name": "x" * 34}]}, SPEC, None)
     assert tooled.tokens - bare.tokens == 12
     assert read_prompt({}, SPEC, None).tokens == 1
 

@@ -34,7 +34,7 @@ def test_the_least_that_works() -> None:
 def test_faults_name_their_place(change: dict[str, Any], says: str) -> None:
     with pytest.raises(BadConfig, match=says):
         shapes_from({**LEAST, **change}, "mine.yaml")
-    with pytest.raises(BadConfig, match="mine.yaml: "):
+    with pytest.raises(BadConfig, match=r"mine\.yaml: "):
         shapes_from([], "mine.yaml")
 
 

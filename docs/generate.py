@@ -1,0 +1,148 @@
+"""Writes the reference pages from the code that they describe: `python docs/generate.py`.
+
+A test runs it in memory and compares, so a page that lags behind fails.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from proxy.errors import Refusal
+from proxy.loading.settings import rows
+from proxy.metrics import Metrics
+
+ROOT = Path(__file__).resolve().parent.parent
+MEANINGS = {
+    Refusal.MALFORMED_REQUEST: "the request cannot be read, or asks for something absurd; the message names the field",
+    Refusal.METHOD_NOT_ALLOWED: "the path is known, but not with this method",
+    Refusal.REQUEST_TIMEOUT: "the body did not arrive in time",
+    Refusal.UPGRADE_REQUIRED: "the route is a WebSocket",
+    Refusal.TOO_LARGE: "the body is larger than `limits.body_bytes_max`",
+    Refusal.INVALID_KEY: "no key, an unknown one, or a revoked one",
+    Refusal.KEY_EXPIRED: "the key's time is over",
+    Refusal.BALANCE_EXHAUSTED: "the wallet does not cover what the call may cost; `held` tells what running calls hold",
+    Refusal.REQUEST_TOO_LARGE_FOR_BALANCE: "the maximum asked for costs more than the wallet has; a smaller one would fit",
+    Refusal.SUSPENDED: "the operator has suspended the tenant",
+    Refusal.KEY_SCOPE: "the key lacks the scope, or may not use this integration",
+    Refusal.MODEL_NOT_ALLOWED: "the key may not use this model",
+    Refusal.UNKNOWN_ENDPOINT: "the route is not listed for this integration, so it would not be metered",
+    Refusal.UNKNOWN_INTEGRATION: "no such integration is switched on",
+    Refusal.UNPRICED_MODEL: "the model has no rate; it is never served for nothing",
+    Refusal.NOT_FOUND: "an object that this tenant did not create through Faregate",
+    Refusal.RATE_LIMITED: "too many calls or tokens for now",
+    Refusal.SPEND_CAP_DAILY: "a daily spend cap is reached",
+    Refusal.SPEND_CAP_MONTHLY: "a monthly spend cap is reached",
+    Refusal.UPSTREAM_UNREACHABLE: "the provider could not be reached, or its answer broke off before anything was relayed",
+    Refusal.UPSTREAM_AUTH: "the provider does not accept the operator's key",
+    Refusal.UPSTREAM_FUNDS: "the operator's account at the provider is out of money",
+    Refusal.UPSTREAM_REDIRECT: "the provider answered with a redirect, which is not followed",
+    Refusal.UPSTREAM_TIMEOUT: "the provider did not answer, or stopped answering, in time",
+    Refusal.LEDGER_UNAVAILABLE: "the ledger cannot commit, so nothing was sent",
+    Refusal.DRAINING: "this server is shutting down",
+    Refusal.OVERLOADED: "more calls are waiting than can be served",
+    Refusal.INTERNAL_ERROR: "a fault of Faregate's; the log has the call's id",
+}
+
+
+def refusals() -> str:
+    """Return the page of refusals."""
+    lines = [
+        "# Refusals",
+        "",
+        "A refused call is answered in the envelope of its provider, so that the provider's own SDK raises its own typed",
+        "error. `faregate-refusal` carries the code, `faregate-call-id` the call, and `x-should-retry: false` stands where",
+        "the same call cannot succeed later. Nothing refused with 4xx was sent, and nothing refused is charged.",
+        "",
+        "A 402 other than `suspended` carries `balance`, `held` and `needed` in USD, and `top_up_url`.",
+        "",
+        "| code | status | retry | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{refusal.code}` | {refusal.status} | {'yes' if refusal.retryable else 'no'} | {MEANINGS[refusal]} |"
+        for refusal in Refusal
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    """Return the page of settings."""
+    lines = [
+        "# Settings",
+        "",
+        "One YAML file (`faregate serve --config FILE`, `FAREGATE_CONFIG`, or `./faregate.yaml`). The environment wins over the",
+        "file: `providers.openai.api_key` is `FAREGATE_PROVIDERS__OPENAI__API_KEY`; a `-` in a name is `_`. `${NAME}` in the",
+        "file must be set, `${NAME:-}` may be empty. `faregate config check` reads everything and starts nothing.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.help} |" for row in rows()]
+    return "\n".join(lines) + "\n"
+
+
+def metrics() -> str:
+    """Return the page of metrics."""
+    lines = [
+        "# Metrics",
+        "",
+        "`GET /metrics` of the operator listener, in Prometheus' text format. Labels are bounded: they never name a tenant, a",
+        "raw path or a model. The ledger is the record; these are its shadow.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    made = Metrics()
+    known = sorted(vars(made).values(), key=lambda value: getattr(value, "_name", ""))
+    for metric in known:
+        name = getattr(metric, "_name", None)
+        if name is not None:
+            kind = getattr(metric, "_type", "")
+            full = f"{name}_total" if kind == "counter" else name
+            labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ()))
+            lines.append(f"| `{full}` | {kind} | {labels} | {getattr(metric, '_documentation', '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def house_map() -> str:
+    """Return the map of the house: every folder's own words."""
+    lines = [
+        "# A map of the house",
+        "",
+        "Each folder opens with what it is and what it promises. Imports go down only.",
+        "",
+    ]
+    for place in _folders():
+        text = ast.get_docstring(ast.parse((place / "__init__.py").read_text())) or ""
+        lines += [f"## `{place.relative_to(ROOT)}/`", "", *_indented(text), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _folders() -> Iterator[Path]:
+    yield ROOT / "proxy"
+    yield from sorted(path.parent for path in (ROOT / "proxy").glob("*/**/__init__.py"))
+
+
+def _indented(text: str) -> list[str]:
+    lines = text.splitlines()
+    if not any(line.startswith("    ") for line in lines):
+        return lines
+    return ["```text", *lines, "```"]
+
+
+PAGES = {
+    "reference/refusals.md": refusals,
+    "reference/settings.md": settings,
+    "reference/metrics.md": metrics,
+    "internals/map.md": house_map,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Makes an environment for each set of SDKs in `environments.toml`, in `.venv-sdk/NAME`. `make test` runs it.
+
+One that was made from the same requirements by the same Python is left as it is. Where an environment cannot be made
+(no network) the tests that need it are skipped, loudly; with FAREGATE_SDK_TESTS=required this fails, and so do they.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / ".venv-sdk"
+ENVIRONMENTS: Mapping[str, Sequence[str]] = {
+    name: table["requirements"]
+    for name, table in tomllib.loads((Path(__file__).parent / "environments.toml").read_text()).items()
+}
+STAMP = "made-from.txt"
+
+
+def required() -> bool:
+    """Tell whether a missing environment is a failure, not a reason to skip."""
+    return os.environ.get("FAREGATE_SDK_TESTS") == "required"
+
+
+def python_of(name: str, folder: Path = FOLDER) -> Path:
+    """Return the interpreter of an environment, there or not."""
+    return folder / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def stamp(requirements: Sequence[str]) -> str:
+    """Return what an environment is made from."""
+    return "\n".join([f"Python {sys.version_info.major}.{sys.version_info.minor}", *requirements, ""])
+
+
+def is_made(name: str, requirements: Sequence[str], folder: Path = FOLDER) -> bool:
+    """Tell whether an environment is there, whole, and made from these requirements."""
+    made_from = folder / name / STAMP
+    return made_from.is_file() and made_from.read_text() == stamp(requirements) and python_of(name, folder).exists()
+
+
+def make(name: str, requirements: Sequence[str], folder: Path = FOLDER) -> bool:
+    """Make one environment from nothing; tell whether that worked. The stamp comes last, so a half is never used."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    venv.create(folder / name, with_pip=True)
+    pip = [str(python_of(name, folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.run([*pip, *requirements], check=False).returncode:
+        return False
+    (folder / name / STAMP).write_text(stamp(requirements))
+    return True
+
+
+def main() -> int:
+    """Make what is missing. Returns the exit status."""
+    status = 0
+    for name, requirements in ENVIRONMENTS.items():
+        if is_made(name, requirements):
+            continue
+        print(f"making .venv-sdk/{name}: {', '.join(requirements)}", flush=True)
+        if not make(name, requirements):
+            print(f".venv-sdk/{name} could not be made: its tests will not run", file=sys.stderr)
+            status = 1 if required() else status
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
