@@ -10,6 +10,7 @@ run: $(STAMP)
 	@$(BIN)/faregate demo
 
 test: $(STAMP) lint
+	$(BIN)/python tests/sdk/build.py
 	$(BIN)/pytest
 
 lint: $(STAMP)

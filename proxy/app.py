@@ -31,7 +31,7 @@ from proxy.jobs.recovery import recover
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import Provider, load_providers
 from proxy.loading.rates import load_rates
-from proxy.loading.settings import ProviderSettings, Settings, Tls
+from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
@@ -39,6 +39,7 @@ from proxy.logs import start_logging
 from proxy.metrics import Metrics
 from proxy.providers.integration import Policy
 from proxy.providers.route import House
+from proxy.sandbox.pace import Pace
 from proxy.sandbox.server import Sandbox
 from proxy.sandbox.shapes import shapes_from
 from proxy.steps.invoke import Refusing
@@ -159,7 +160,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Opened]:
         integrations = {}
         for name, chosen in settings.providers.items():
             if chosen.enabled:
-                origin = await origin_of(stack, providers[name], chosen)
+                origin = await origin_of(stack, providers[name], chosen, settings.sandbox)
                 policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
                 integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
         store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit)
@@ -193,11 +194,15 @@ async def open_house(settings: Settings) -> AsyncIterator[Opened]:
         yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
 
 
-async def origin_of(stack: contextlib.AsyncExitStack, provider: Provider, chosen: ProviderSettings) -> str:
+async def origin_of(
+    stack: contextlib.AsyncExitStack, provider: Provider, chosen: ProviderSettings, pace: SandboxPace
+) -> str:
     """Return where calls of an integration go: its own host, the operator's, or a sandbox started for it."""
     if chosen.sandboxed:
         path = shipped("config") / "sandbox" / f"{provider.name}.yaml"
-        sandbox = Sandbox(shapes_from(read_yaml(path), provider.name))
+        sandbox = Sandbox(
+            shapes_from(read_yaml(path), provider.name), Pace(pace.first_token_ms, pace.tokens_per_second)
+        )
         origin = await sandbox.start()
         stack.push_async_callback(sandbox.stop)
         return origin

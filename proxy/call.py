@@ -296,5 +296,11 @@ def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metr
         return
     integration, endpoint = call.route.integration.name, call.route.endpoint.name
     metrics.calls.labels(integration, endpoint, end.outcome.value).inc()
+    if call.relay is not None and call.relay.reading().invalid:
+        metrics.invalid.labels(integration).inc()
+    if receipt is not None:
+        metrics.count_exposure(integration, end.outcome.value, receipt)
     if bill is not None:
         metrics.count_bill(bill, receipt)
+    if bill is not None and call.held is not None and bill.charge_nanos > call.held.wallet_nanos and not call.held.waived:
+        metrics.over_hold.labels(integration, endpoint).inc()

@@ -77,12 +77,17 @@ class Metrics:
         self.cost.labels(integration).inc(usd(bill.upstream_cost_nanos))
         for line in bill.lines:
             self.usage.labels(f"{integration}.{line.unit}").inc(float(line.quantity))
-        if bill.unpriced:
+        if bill.unpriced or any(part.priced_as != part.model for part in bill.parts):
             self.unpriced.labels(integration).inc()
         if receipt is not None:
             self.charge.labels(integration).inc(usd(receipt.paid_nanos))
             if receipt.shortfall_nanos:
                 self.shortfall.inc()
+
+    def count_exposure(self, integration: str, reason: str, receipt: Receipt) -> None:
+        """Add what no tenant paid; reasons are outcomes, so their number is bounded."""
+        if receipt.exposure_nanos:
+            self.exposure.labels(integration, reason).inc(usd(receipt.exposure_nanos))
 
 
 def usd(nanos: int) -> float:

@@ -80,6 +80,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     shutdown_grace_s: Annotated[Seconds, row("how long running calls may go on after a stop was asked for")] = 30
 
 
+class SandboxPace(Struct, frozen=True, kw_only=True):
+    """How fast `upstream: sandbox` answers."""
+
+    first_token_ms: Annotated[float, Meta(ge=0, le=60_000), row("the wait before the first token")] = 30
+    tokens_per_second: Annotated[
+        float, Meta(ge=0), row("the pace after it; 0 is as fast as possible: for load tests")
+    ] = 120
+
+
 class Log(Struct, frozen=True, kw_only=True):
     """What is written to standard error."""
 
@@ -119,6 +128,7 @@ class Options(Struct, frozen=True, kw_only=True):
     )
     rates_dir: Annotated[Path | None, row("a folder of your own rates files, read after the built-in ones")] = None
     limits: Limits = Limits()
+    sandbox: SandboxPace = SandboxPace()
     log: Log = Log()
 
 

@@ -52,6 +52,8 @@ _QUOTE_MAX = 60
 _CLOSING_BYTES = 100
 """With no more than this to go, a sentence that closes is said."""
 _PARAGRAPH_SENTENCES = 5
+_DRAWS = 1 << 30
+"""One draw decides all of a sentence: this is on the path of every load test."""
 
 
 def tokens_of(text: str) -> int:
@@ -68,10 +70,11 @@ def write(subject: str, tokens: int, dice: Dice) -> str:
     used = len(text.encode())
     sentences, since_break = [text], 1
     while used < size:
-        first = dice.below(len(words))
-        second = (first + 1 + dice.below(len(words) - 1)) % len(words)
-        kind = _CLOSINGS if size - used < _CLOSING_BYTES else _MIDDLES
-        sentence = dice.pick(kind).format(word=words[first], other=words[second])
+        kinds = _CLOSINGS if size - used < _CLOSING_BYTES else _MIDDLES
+        draw, kind = divmod(dice.below(_DRAWS), len(kinds))
+        step, first = divmod(draw, len(words))
+        second = (first + 1 + step % (len(words) - 1)) % len(words)
+        sentence = kinds[kind].format(word=words[first], other=words[second])
         gap = "\n\n" if since_break >= _PARAGRAPH_SENTENCES else " "
         since_break = since_break + 1 if gap == " " else 1
         sentence = gap + sentence[0].upper() + sentence[1:]

@@ -20,7 +20,7 @@ from proxy.sandbox.prose import BYTES_PER_TOKEN
 from proxy.sandbox.reply import Fault, Reply, Request
 from proxy.sandbox.routing import RouteTable
 from proxy.sandbox.scopes import Scopes
-from proxy.sandbox.shapes import Cache, Fetch, Route, Shapes
+from proxy.sandbox.shapes import Cache, Fetch, Route, Shapes, Stream
 from proxy.sandbox.shelf import Kept, Shelf
 from proxy.sandbox.steering import PLAIN, Steering
 from proxy.sandbox.stream import Moment, framing, moments
@@ -154,12 +154,11 @@ class Responder:
             tokens = work.usage.input + work.usage.visible + work.usage.reasoning
             self._shelf.put(route.keep.kind, reply.object, Kept(answer, views, content, tokens))
         if route.stream and (route.stream.always or pick(work.body, route.stream.when) is True):
-            self._stream(work, reply)
+            self._stream(work, route.stream, reply)
         return reply
 
-    def _stream(self, work: _Work, reply: Reply) -> None:
-        stream, steering = work.route.stream, work.steering
-        assert stream is not None
+    def _stream(self, work: _Work, stream: Stream, reply: Reply) -> None:
+        steering = work.steering
         how = framing(stream, work.query)
         words = work.route.output.words if work.route.output else 1
         pieces = [split(draft, words, steering.chunks) for draft in work.drafts]

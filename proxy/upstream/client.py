@@ -88,6 +88,8 @@ class HttpUpstream:
             ),
             read_bufsize=2**18,
         )
+        # aiohttp sends GET, PUT and DELETE again by itself; it has no public switch for that.
+        self._session._retry_connection = False  # noqa: SLF001  # nothing that may have been processed goes out twice
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,6 +6,7 @@ import pytest
 from doubles.books import NOW, credit, make_id, make_key, make_record, make_request, make_tenant, settle
 
 from proxy.errors import BadRequest
+from proxy.ledger.entry import Entry
 from proxy.pricing.cascade import Slot
 from proxy.store.doors import MarginRow, Store
 from proxy.tenants.tenant import TenantState
@@ -75,6 +76,16 @@ async def test_a_key_needs_a_tenant_and_its_own_id_and_secret(registry: Store) -
     assert await refused(registry.create_key(make_key(ONE, 1), "hash 2")) == (409, "conflict")
     assert await refused(registry.create_key(make_key(ONE, 2), "hash 1")) == (409, "conflict")
     assert len(await registry.keys(None, 10)) == 1
+
+
+async def test_one_key_or_one_entry_is_found_by_its_id(registry: Store) -> None:
+    key = await registry.create_key(make_key(ONE), "hash")
+    made = await registry.deposit(credit(ONE.id, 5))
+    assert isinstance(made, Entry)
+    assert await registry.find_key(key.id) == key
+    assert await registry.entry(made.id) == made
+    assert await refused(registry.find_key("key_x")) == (404, "not_found")
+    assert await refused(registry.entry("led_x")) == (404, "not_found")
 
 
 async def test_a_key_is_revoked_once(registry: Store) -> None:

@@ -222,6 +222,11 @@ class ModelStore:
         found = (key for key, _ in self._keys.values() if key.tenant == (tenant or key.tenant) and key.id > after)
         return sorted(found, key=lambda key: key.id)[:limit]
 
+    async def find_key(self, key: str) -> Key:
+        if key not in self._keys:
+            raise BadRequest("none", code="not_found", status=404)
+        return self._keys[key][0]
+
     async def revoke_key(self, key: str, at: int) -> Key:
         if key not in self._keys:
             raise BadRequest("none", code="not_found", status=404)
@@ -251,6 +256,12 @@ class ModelStore:
     async def entries(self, tenant: str, limit: int, before_seq: int | None = None) -> Sequence[Entry]:
         found = [e for e in self._entries.get(tenant, []) if before_seq is None or e.seq < before_seq]
         return found[::-1][:limit]
+
+    async def entry(self, entry: str) -> Entry:
+        for made in (each for entries in self._entries.values() for each in entries):
+            if made.id == entry:
+                return made
+        raise BadRequest("none", code="not_found", status=404)
 
     async def calls(self, tenant: str, limit: int, before: str = "") -> Sequence[CallRecord]:
         found = [c for c in self._calls.values() if c.tenant == tenant and (not before or c.id < before)]

@@ -47,7 +47,7 @@ def relay_of(
     clock: HandClock | None = None,
 ) -> tuple[Relay, PaperSink]:
     sink = PaperSink()
-    shared = shared or HeldBytes(1 << 20, 1 << 19)
+    shared = shared or HeldBytes(1 << 20, 1 << 19, 5.0)
     relay = begin_relay(CALL, permit or make_permit(), answer, splices or Splices(), sink, shared, clock or HandClock(), own)
     return relay, sink
 
@@ -90,7 +90,7 @@ async def test_a_compressed_answer_is_relayed_as_it_came_and_read_all_the_same()
 
 
 async def test_an_answer_too_large_to_hold_is_streamed_without_its_charge() -> None:
-    relay, sink = relay_of(PaperAnswer(JSON[:30], JSON[30:60], JSON[60:]), shared=HeldBytes(1_000, 50))
+    relay, sink = relay_of(PaperAnswer(JSON[:30], JSON[30:60], JSON[60:]), shared=HeldBytes(1_000, 50, 5.0))
     await relay.run()
     assert (sink.sent, sink.ended) == (JSON, "")
     assert relay.reading().usage == {"input_tokens": 10, "output_tokens": 3}
@@ -100,7 +100,7 @@ async def test_an_answer_too_large_to_hold_is_streamed_without_its_charge() -> N
 
 
 async def test_shared_memory_is_given_back() -> None:
-    shared = HeldBytes(len(JSON), 1 << 20)
+    shared = HeldBytes(len(JSON), 1 << 20, 5.0)
     for _ in range(3):
         relay, sink = relay_of(PaperAnswer(JSON), shared=shared)
         await relay.run()
@@ -117,7 +117,7 @@ async def test_shared_memory_is_given_back() -> None:
 
 
 async def test_shared_memory_is_given_back_when_a_held_answer_grows_too_large() -> None:
-    shared = HeldBytes(1_000, 50)
+    shared = HeldBytes(1_000, 50, 5.0)
     relay, _ = relay_of(PaperAnswer(JSON[:30], JSON[30:]), shared=shared)
     await relay.run()
     await relay.complete([])
@@ -145,10 +145,9 @@ async def until(truth: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_an_answer_that_takes_too_long_becomes_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "HELD_S", 0.02)
+async def test_an_answer_that_takes_too_long_becomes_a_stream() -> None:
     answer = SlowAnswer(JSON[:20], JSON[20:])
-    relay, sink = relay_of(answer)
+    relay, sink = relay_of(answer, shared=HeldBytes(1 << 20, 1 << 19, 0.02))
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.run())
         await until(lambda: sink.sent == JSON[:20])
@@ -158,19 +157,20 @@ async def test_an_answer_that_takes_too_long_becomes_a_stream(monkeypatch: pytes
     assert relay.reading().certainty is Certainty.EXACT
 
 
-async def test_patience_counts_from_the_first_byte_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drip by drip, the caller still sees the beginning after HELD_S."""
-    monkeypatch.setattr(meter, "HELD_S", 5.0)
+async def test_patience_counts_from_the_first_byte_on() -> None:
+    """Drip by drip, the caller still sees the beginning once the seconds are over."""
     clock = HandClock()
 
     class Dripping(PaperAnswer):
         async def read(self) -> bytes:
+            await asyncio.sleep(0)
+            piece = await super().read()
             clock.seconds += 3
-            return await super().read()
+            return piece
 
     relay, sink = relay_of(Dripping(JSON[:10], JSON[10:20], JSON[20:]), clock=clock)
     await relay.run()
-    assert sink.started, "after 6 of 5 seconds the answer is no longer held"
+    assert sink.pieces == [JSON[:20], JSON[20:]], "after 6 of 5 seconds the answer is no longer held"
 
 
 # --- Errors
@@ -392,7 +392,7 @@ async def test_objects_are_recorded_before_their_names_go_out(answer: PaperAnswe
 async def test_a_large_answer_does_not_name_an_object_before_it_is_recorded() -> None:
     """An answer that cannot be held is streamed; its id must not be out before it is the caller's."""
     owned: list[tuple[str, str]] = []
-    relay, sink = relay_of(PaperAnswer(JSON[:30], JSON[30:]), shared=HeldBytes(1_000, 10))
+    relay, sink = relay_of(PaperAnswer(JSON[:30], JSON[30:]), shared=HeldBytes(1_000, 10, 5.0))
 
     async def own(found: Sequence[tuple[str, str]]) -> None:
         owned.extend(found)

@@ -90,7 +90,7 @@ def test_migrations_are_numbered_without_gaps(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"-- {name}")
     files = sorted(tmp_path.glob("*.sql"))
     assert read_migrations(files) == ("-- 0002_caps.sql", "-- 0003_more.sql")
-    with pytest.raises(ValueError, match="a migration to version 2 is named 0002_WHAT.sql"):
+    with pytest.raises(ValueError, match=r"a migration to version 2 is named 0002_WHAT\.sql"):
         read_migrations(files[1:])
 
 

@@ -1,0 +1,408 @@
+"""The real client against a provider that says exactly what a test tells it to, byte by byte, on one event loop."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from doubles.acme import SECRET, make_hold, make_integration
+from msgspec import structs
+
+from proxy.errors import InvariantBroken
+from proxy.providers.integration import KeyOut
+from proxy.providers.permit import FreeRoute
+from proxy.upstream.client import HttpAnswer, HttpUpstream, Patience
+from proxy.upstream.door import Failure, Outbound, UpstreamFailed
+
+PATIENCE = Patience(connect_s=2.0, answer_s=2.0, stall_s=2.0)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+HOLD = make_hold()
+
+Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Provider:
+    """Keeps every request as it came, and lets a test answer it."""
+
+    def __init__(self, answer: Answering) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._answer = answer
+        self.port = 0
+        self.serving: list[asyncio.Task[Any] | None] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer every request of one connection until either side closes it."""
+        self.connections += 1
+        self.serving.append(asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                head = await reader.readuntil(b"\r\n\r\n")
+                sizes = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+                self.requests.append(head + await reader.readexactly(sum(sizes)))
+                await self._answer(reader, writer)
+                await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    def header(self, name: str, request: int = -1) -> list[str]:
+        """Return the values of a header of a request."""
+        lines = self.requests[request].decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")[1:]
+        pairs = (line.partition(": ") for line in lines)
+        return [value for key, _, value in pairs if key.lower() == name]
+
+
+def says(*pieces: bytes, then: Callable[[asyncio.StreamWriter], None] | None = None) -> Answering:
+    """Answer with these bytes, each in a packet of its own, and end the connection as told."""
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if then is not None:
+            then(writer)
+
+    return answer
+
+
+def close(writer: asyncio.StreamWriter) -> None:
+    """End the connection in order."""
+    writer.close()
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection with a reset."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def house(answer: Answering, patience: Patience = PATIENCE, **changes: Any) -> AsyncIterator[tuple[HttpUpstream, Provider]]:
+    """Run a provider, and a client that knows it as acme."""
+    provider = Provider(answer)
+    async with await asyncio.start_server(provider.serve, "127.0.0.1", 0) as server:
+        provider.port = server.sockets[0].getsockname()[1]
+        acme = make_integration(origin=f"http://127.0.0.1:{provider.port}", **changes)
+        async with HttpUpstream({"acme": acme}, patience) as client:
+            yield client, provider
+        await asyncio.gather(*filter(None, provider.serving))
+
+
+def request(target: str = "/v1/chat", body: bytes = b'{"a":1}', *headers: tuple[str, str], method: str = "POST") -> Outbound:
+    return Outbound("acme", method, target, headers, body)
+
+
+async def read_all(answer: HttpAnswer) -> bytes:
+    pieces = []
+    while piece := await answer.read():
+        pieces.append(piece)
+    answer.close()
+    return b"".join(pieces)
+
+
+# --- What goes out
+
+
+async def test_the_request_is_what_was_asked_for_and_nothing_is_added() -> None:
+    async with house(says(OK)) as (client, provider):
+        sent = request("/v1/a%2Fb:c?q=%20&x=1+2", b'{"a":1}', ("X-One", "1"), ("x-two", "2"))
+        await read_all(await client.send(sent, HOLD))
+        head, _, body = provider.requests[0].partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        assert first == "POST /v1/a%2Fb:c?q=%20&x=1+2 HTTP/1.1"
+        assert body == b'{"a":1}'
+        names = sorted(line.partition(":")[0].lower() for line in lines)
+        assert names == ["authorization", "content-length", "host", "x-one", "x-two"]
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", b""), ("DELETE", b""), ("POST", b""), ("POST", b"\x00\xff")])
+async def test_methods_and_bodies(method: str, body: bytes) -> None:
+    async with house(says(OK)) as (client, provider):
+        await read_all(await client.send(request(body=body, method=method), FreeRoute("x")))
+        assert provider.requests[0].startswith(method.encode())
+        assert provider.requests[0].partition(b"\r\n\r\n")[2] == body
+        assert provider.header("transfer-encoding") == []
+
+
+async def test_our_key_is_set_last_and_replaces_what_the_caller_sends() -> None:
+    async with house(says(OK), key_out=KeyOut("x-goog", "key={key}")) as (client, provider):
+        await read_all(await client.send(request("/", b"", ("x-goog-other", "1")), HOLD))
+        assert provider.header("x-goog") == [f"key={SECRET}"]
+        assert provider.requests[0].decode().partition("\r\n\r\n")[0].split("\r\n")[-1].startswith(("x-goog:", "Content-"))
+
+
+async def test_the_environments_proxies_and_logins_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    async with house(says(OK)) as (client, _):
+        assert await read_all(await client.send(request(), HOLD)) == b"{}"
+
+
+@pytest.mark.parametrize("leave", [None, "hold", object(), True])
+async def test_nothing_is_sent_without_a_hold(leave: Any) -> None:
+    async with house(says(OK)) as (client, provider):
+        with pytest.raises(InvariantBroken, match="a committed hold, or a free-route token"):
+            await client.send(request(), leave)
+        assert provider.connections == 0
+
+
+async def test_a_client_that_is_not_open_sends_nothing() -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        await HttpUpstream({"acme": make_integration()}, PATIENCE).send(request(), HOLD)
+
+
+# --- What comes back
+
+
+async def test_the_answer_comes_as_it_is() -> None:
+    head = b"HTTP/1.1 201 Made\r\nContent-Type: a/b\r\nX-Twice: 1\r\nx-twice: 2\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    async with house(says(head, b"\x1f\x8b", b"\x00\xff")) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert (answer.status, answer.framed) == (201, True)
+        assert list(answer.headers) == [
+            ("Content-Type", "a/b"),
+            ("X-Twice", "1"),
+            ("x-twice", "2"),
+            ("Content-Encoding", "gzip"),
+            ("Content-Length", "4"),
+        ]
+        assert await read_all(answer) == b"\x1f\x8b\x00\xff", "nothing is decoded on the way"
+
+
+async def test_pieces_come_as_soon_as_they_are_there() -> None:
+    go = asyncio.Event()
+
+    async def drips(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        await go.wait()
+        writer.write(b"6\r\nsecond\r\n0\r\n\r\n")
+
+    async with house(drips) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert await answer.read() == b"first"
+        go.set()
+        assert await read_all(answer) == b"second"
+        assert answer.framed
+
+
+async def test_a_redirect_is_an_answer_like_any_other() -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/stolen\r\nContent-Length: 0\r\n\r\n"
+    async with house(says(moved)) as (client, provider):
+        answer = await client.send(request(), HOLD)
+        assert (answer.status, len(provider.requests)) == (302, 1)
+        answer.close()
+
+
+async def test_no_cookie_is_kept() -> None:
+    bakes = b"HTTP/1.1 200 OK\r\nSet-Cookie: tenant=one; Path=/\r\nContent-Length: 2\r\n\r\n{}"
+    async with house(says(bakes)) as (client, provider):
+        for _ in range(2):
+            await read_all(await client.send(request(), HOLD))
+        assert provider.header("cookie", 1) == []
+
+
+async def test_a_connection_serves_the_next_call() -> None:
+    async with house(says(OK)) as (client, provider):
+        for _ in range(3):
+            await read_all(await client.send(request(), HOLD))
+        assert (provider.connections, len(provider.requests)) == (1, 3)
+
+
+async def test_an_answer_that_was_not_read_to_its_end_takes_its_connection_along() -> None:
+    async with house(says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as (client, provider):
+        for _ in range(2):
+            answer = await client.send(request(), HOLD)
+            await answer.read()
+            answer.close()
+        assert provider.connections == 2
+
+
+# --- Ends and breaks
+
+
+async def test_a_close_delimited_answer_says_that_its_end_proves_nothing() -> None:
+    async with house(says(b"HTTP/1.1 200 OK\r\n\r\nsome", then=close)) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert not answer.framed
+        assert await read_all(answer) == b"some"
+
+
+@pytest.mark.parametrize(
+    ("head", "end"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", close),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", reset),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", close),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", reset),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", close),
+    ],
+)
+async def test_a_body_that_breaks_off_is_a_cut(head: bytes, end: Callable[[asyncio.StreamWriter], None]) -> None:
+    read = asyncio.Event()
+
+    async def breaks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        await writer.drain()
+        await read.wait()
+        end(writer)
+
+    async with house(breaks) as (client, _):
+        with pytest.raises(UpstreamFailed) as caught:
+            answer = await client.send(request(), HOLD)
+            read.set()
+            await read_all(answer)
+        assert caught.value.failure in (Failure.CUT, Failure.DISCONNECTED)
+        assert caught.value.sent
+
+
+async def test_a_reset_in_the_middle_of_a_body_is_a_cut() -> None:
+    go = asyncio.Event()
+
+    async def breaks(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await go.wait()
+        reset(writer)
+
+    async with house(breaks) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert await answer.read() == b"half"
+        go.set()
+        with pytest.raises(UpstreamFailed) as caught:
+            await answer.read()
+        assert (caught.value.failure, caught.value.sent) == (Failure.CUT, True)
+
+
+async def test_a_provider_that_is_not_there_never_saw_the_call() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        acme = make_integration(origin=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        async with HttpUpstream({"acme": acme}, PATIENCE) as client:
+            with pytest.raises(UpstreamFailed) as caught:
+                await client.send(request(), HOLD)
+    assert (caught.value.failure, caught.value.sent) == (Failure.UNREACHABLE, False)
+
+
+async def test_a_name_that_nobody_has_is_unreachable_too() -> None:
+    acme = make_integration(origin="http://nobody.invalid")
+    async with HttpUpstream({"acme": acme}, PATIENCE) as client:
+        with pytest.raises(UpstreamFailed) as caught:
+            await client.send(request(), HOLD)
+    assert (caught.value.failure, caught.value.sent) == (Failure.UNREACHABLE, False)
+
+
+@pytest.mark.parametrize("end", [close, reset])
+async def test_a_connection_that_ends_before_the_head_may_have_been_processed(end: Callable[[asyncio.StreamWriter], None]) -> None:
+    async with house(says(then=end)) as (client, provider):
+        with pytest.raises(UpstreamFailed) as caught:
+            await client.send(request(), HOLD)
+        assert (caught.value.failure, caught.value.sent) == (Failure.DISCONNECTED, True)
+        assert len(provider.requests) == 1
+
+
+async def test_what_is_no_http_is_a_disconnect() -> None:
+    async with house(says(b"SSH-2.0-OpenSSH\r\n\r\n", then=close)) as (client, _):
+        with pytest.raises(UpstreamFailed) as caught:
+            await client.send(request(), HOLD)
+        assert (caught.value.failure, caught.value.sent) == (Failure.DISCONNECTED, True)
+
+
+async def test_no_answer_in_time() -> None:
+    async with house(says(), structs.replace(PATIENCE, answer_s=0.05)) as (client, provider):
+        with pytest.raises(UpstreamFailed) as caught:
+            await client.send(request(), HOLD)
+        assert (caught.value.failure, caught.value.sent) == (Failure.NO_ANSWER, True)
+        assert len(provider.requests) == 1
+
+
+async def test_an_answer_that_stops_in_its_middle_has_stalled() -> None:
+    patience = Patience(connect_s=2.0, answer_s=0.05, stall_s=0.05)
+    async with house(says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), patience) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert await answer.read() == b"half"
+        with pytest.raises(UpstreamFailed) as caught:
+            await answer.read()
+        assert (caught.value.failure, caught.value.sent) == (Failure.STALLED, True)
+
+
+async def test_a_post_is_never_sent_twice_on_a_connection_that_has_gone_stale() -> None:
+    """The provider closes an idle connection just as the next call is written to it: that call may have arrived."""
+    served = 0
+
+    async def once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        served += 1
+        if served == 1:
+            writer.write(OK)
+        else:
+            reset(writer)
+
+    async with house(once) as (client, provider):
+        await read_all(await client.send(request(), HOLD))
+        with pytest.raises(UpstreamFailed) as caught:
+            await client.send(request(), HOLD)
+        assert caught.value.sent
+        assert (len(provider.requests), provider.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+async def test_no_other_method_is_sent_twice_either(method: str) -> None:
+    """The library retries idempotent methods by itself; a provider's DELETE may have been done all the same."""
+    served = 0
+
+    async def once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        served += 1
+        if served == 1:
+            writer.write(OK)
+        else:
+            reset(writer)
+
+    async with house(once) as (client, provider):
+        await read_all(await client.send(request(body=b"", method=method), HOLD))
+        with pytest.raises(UpstreamFailed):
+            await client.send(request(body=b"", method=method), HOLD)
+        assert len(provider.requests) == 2
+
+
+async def test_aborting_closes_the_connection() -> None:
+    gone = asyncio.Event()
+
+    async def streams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read(1)
+        gone.set()
+        writer.close()
+
+    async with house(streams) as (client, _):
+        answer = await client.send(request(), HOLD)
+        assert await answer.read() == b"more"
+        answer.abort()
+        async with asyncio.timeout(2):
+            await gone.wait()
+
+
+async def test_many_calls_run_at_once() -> None:
+    """Connections are unlimited: a slow provider must not make the others wait."""
+    here = 0
+    all_here = asyncio.Event()
+
+    async def gathers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal here
+        here += 1
+        if here == 150:
+            all_here.set()
+        await all_here.wait()
+        writer.write(OK)
+
+    async with house(gathers, structs.replace(PATIENCE, answer_s=20.0)) as (client, _):
+        answers = await asyncio.gather(*(client.send(request(), HOLD) for _ in range(150)))
+        assert [await read_all(answer) for answer in answers] == [b"{}"] * 150
+
+
