@@ -58,14 +58,14 @@ def measure(shape: Plan, rounds: int, pace: Pace, *, patient: bool = True) -> Re
                 for result in turns:
                     answered[contestant.name] += result.answered
                     _tell(contestant, number, result)
-                results.setdefault(contestant.name, []).append(turns[-1])
+                results.setdefault(contestant.name, []).append(min(turns, key=lambda turn: turn.others))
         for contestant in contestants:
             contestant.check(answered[contestant.name])
     return results
 
 
 def _turns(plan: Plan, *, patient: bool) -> Iterator[Result]:
-    """Take a turn, and again while others disturbed it; the last one counts."""
+    """Take a turn, and again while others disturbed it; the one that they disturbed least counts."""
     for _ in range(1 + REPEATS_MAX if patient else 1):
         if patient:
             _wait_until_quiet()

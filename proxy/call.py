@@ -300,7 +300,5 @@ def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metr
         metrics.invalid.labels(integration).inc()
     if receipt is not None:
         metrics.count_exposure(integration, end.outcome.value, receipt)
-    if bill is not None:
-        metrics.count_bill(bill, receipt)
-    if bill is not None and call.held is not None and bill.charge_nanos > call.held.wallet_nanos and not call.held.waived:
-        metrics.over_hold.labels(integration, endpoint).inc()
+    if bill is not None and call.held is not None:
+        metrics.count_bill(bill, receipt, call.held)

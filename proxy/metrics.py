@@ -70,7 +70,7 @@ class Metrics:
         self.open_holds.set_function(lambda: sum(1 for hold in holds() if hold is not None))
         self.held.set_function(lambda: usd(sum(hold.wallet_nanos for hold in holds() if hold is not None)))
 
-    def count_bill(self, bill: Bill, receipt: Receipt | None) -> None:
+    def count_bill(self, bill: Bill, receipt: Receipt | None, held: Hold) -> None:
         """Add a priced call; units and integrations come from data, so their number is bounded."""
         integration = bill.integration
         self.certainty.labels(bill.certainty.value).inc()
@@ -79,6 +79,8 @@ class Metrics:
             self.usage.labels(f"{integration}.{line.unit}").inc(float(line.quantity))
         if bill.unpriced or any(part.priced_as != part.model for part in bill.parts):
             self.unpriced.labels(integration).inc()
+        if bill.charge_nanos > held.wallet_nanos and not held.waived:
+            self.over_hold.labels(integration, bill.endpoint).inc()
         if receipt is not None:
             self.charge.labels(integration).inc(usd(receipt.paid_nanos))
             if receipt.shortfall_nanos:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 import yaml
@@ -37,6 +38,7 @@ PROVIDERS = sorted({path.stem for folder in ("providers", "sandbox") for path in
 
 Fault = tuple[int, str]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Rule = Callable[["Source"], Iterator[Fault]]
 
 
 class Source:
@@ -256,7 +258,7 @@ def provider_names(source: Source) -> Iterator[Fault]:
     names = re.compile(rf"\b({'|'.join(map(re.escape, PROVIDERS))})\b", re.IGNORECASE)
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in source.docs:
-            if found := names.search(node.value):
+            for found in names.finditer(node.value):
                 yield node.lineno, f"the literal names {found[0]}; put what differs into config/providers/*.yaml"
 
 
@@ -285,7 +287,7 @@ def alone(source: Source) -> Iterator[Fault]:
         yield 1, f"has no twin; write {twin(source)}"
 
 
-RULES: tuple[Callable[[Source], Iterator[Fault]], ...] = (
+RULES: tuple[Rule, ...] = (
     too_long,
     too_long_functions,
     undocumented,
@@ -305,7 +307,7 @@ def read(path: Path) -> Source:
     return Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
-def faults(source: Source, rule: Callable[[Source], Iterator[Fault]]) -> list[str]:
+def faults(source: Source, rule: Rule) -> list[str]:
     return [f"{source.path}:{line}: {message}" for line, message in rule(source)]
 
 
@@ -314,7 +316,7 @@ OTHERS = [read(path) for folder in ("tests", "benchmarks") for path in sorted((R
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_the_house_is_tidy(rule: Callable[[Source], Iterator[Fault]]) -> None:
+def test_the_house_is_tidy(rule: Rule) -> None:
     sources = [*OURS, *OTHERS] if rule in EVERYWHERE else OURS
     found = [fault for source in sources for fault in faults(source, rule)]
     assert not found, "\n" + "\n".join(found)
@@ -366,74 +368,122 @@ def test_every_fact_about_a_provider_has_a_source(path: Path) -> None:
 
 # --- The tidy test, tested
 
-LONG = "def f():\n" + "    x = 1\n" * 75
-SINS = (
-    (too_long, "proxy/money.py", "x = 1\n" * 601, "601 lines"),
-    (too_long, "proxy/money.py", f"x = '{'a' * LINE_LENGTH_MAX}'\n", f"{LINE_LENGTH_MAX + 6} characters"),
-    (too_long_functions, "proxy/money.py", LONG, "f has 76 lines"),
-    (undocumented, "proxy/money.py", "x = 1\n", "no docstring"),
-    (undocumented, "proxy/money.py", '"""Doc."""\ndef f():\n    return 1\n', "f has no docstring"),
-    (undocumented, "proxy/money.py", '"""Doc."""\nclass C:\n    """Doc."""\n    async def m(self): ...\n', "m has no docstring"),
-    (banned, "proxy/call.py", "import asyncio\nasyncio.create_task(f())\n", "create_task is banned"),
-    (banned, "proxy/call.py", "from asyncio import create_task as go\ngo(f())\n", "create_task is banned"),
-    (banned, "proxy/call.py", "import asyncio\nasyncio.get_running_loop().create_task(f())\n", "create_task is banned"),
-    (banned, "proxy/call.py", "from asyncio import ensure_future\nensure_future(f())\n", "ensure_future is banned"),
-    (banned, "proxy/web/edge.py", "import time as t\nt.sleep(1)\n", "time.sleep is banned"),
-    (banned, "proxy/web/edge.py", "from time import sleep\nsleep(1)\n", "time.sleep is banned"),
-    (banned, "proxy/steps/hold.py", "import time\nnow = time.time()\n", "time.time is banned"),
-    (banned, "proxy/web/edge.py", "print(1)\n", "print is banned"),
-    (banned, "proxy/call.py", "from datetime import datetime, UTC\ndatetime.now(UTC)\n", "datetime.datetime.now is banned"),
-    (banned, "proxy/call.py", "import datetime\ndatetime.datetime.utcnow()\n", "datetime.datetime.utcnow is banned"),
-    (banned, "proxy/call.py", "from random import choice\nchoice([1])\n", "random is banned"),
-    (banned, "proxy/call.py", "import uuid\nuuid.uuid4()\n", "uuid is banned"),
-    (banned, "proxy/web/edge.py", "import os\nos.environ['A']\n", "os.environ is banned"),
-    (banned, "proxy/web/edge.py", "from os import environ\nenviron.get('A')\n", "os.environ is banned"),
-    (banned, "proxy/web/edge.py", "import os\nos.getenv('A')\n", "os.getenv is banned"),
-    (banned, "proxy/pricing/card.py", "usd = float('1.5')\n", "float is banned"),
-    (banned, "proxy/call.py", "from proxy.providers.permit import FreeRoute\nFreeRoute('x')\n", "FreeRoute is banned"),
-    (asserts, "proxy/ledger/hold.py", "assert True\n", "use proxy.errors.invariant"),
-    (impure, "proxy/ledger/hold.py", "async def f():\n    return 1\n", "a pure floor never waits"),
-    (impure, "proxy/wire/sse.py", "import asyncio\n", "a pure floor imports asyncio"),
-    (impure, "proxy/money.py", "from time import monotonic\n", "a pure floor imports monotonic (time.monotonic)"),
-    (impure, "proxy/bounds/size.py", "from os import environ\n", "a pure floor imports environ"),
-    (broad, "proxy/call.py", "try:\n    f()\nexcept Exception:\n    pass\n", "a broad except"),
-    (broad, "proxy/call.py", "try:\n    f()\nexcept (OSError, BaseException):  # noqa: BLE001\n    pass\n", "a broad except"),
-    (broad, "proxy/call.py", "try:\n    f()\nexcept:\n    pass\n", "a broad except"),
-    (waved, "proxy/call.py", "x = 1  # type: " + "ignore\n", "a checker is silenced"),
-    (waved, "proxy/call.py", "x = 1  # type: " + "ignore[misc]\n", "a checker is silenced"),
-    (waved, "proxy/call.py", "x = 1  # no" + "qa  # because\n", "a checker is silenced"),
-    (waved, "proxy/call.py", "x = 1  # no" + "qa: S101\n", "a checker is silenced"),
-    (provider_names, "proxy/steps/meter.py", f"if name == '{PROVIDERS[0]}':\n    pass\n", "the literal names"),
-    (provider_names, "proxy/steps/meter.py", f"url = f'https://api.{PROVIDERS[-1].upper()}.com/{{x}}'\n", "the literal names"),
-    (alone, "proxy/steps/nobody_tests_this.py", "def f():\n    return 1\n", "tests/unit/steps/test_nobody_tests_this.py"),
-)  # fmt: skip
-VIRTUES = (
-    (undocumented, "proxy/money.py", '"""Doc."""\ndef _f():\n    return 1\ndef f():\n    """Doc."""\n    def g():\n        return 1\n'),
-    (banned, "proxy/tasks.py", "import asyncio\nasyncio.get_running_loop().create_task(f())\n"),
-    (banned, "proxy/cli/show.py", "import os\nprint(os.environ)\n"),
-    (banned, "proxy/pricing/card.py", "def f(share: float) -> None: ...\n"),
-    (banned, "proxy/call.py", "from proxy.providers.permit import FreeRoute\nleave: FreeRoute | None = None\n"),
-    (impure, "proxy/calls/sink.py", 'class Sink:\n    async def f(self):\n        """Doc."""\n        ...\n'),
-    (impure, "proxy/call.py", "import asyncio\nasync def f():\n    return 1\n"),
-    (broad, "proxy/call.py", "try:\n    f()\nexcept Exception:  # noqa: BLE001  # the money must find its end\n    pass\n"),
-    (broad, "proxy/call.py", "try:\n    f()\nexcept BaseException:\n    undo()\n    raise\n"),
-    (waved, "proxy/call.py", "x = 1  # no" + "qa: S101, E501  # a test of tests\ny = 1  # type: " + "ignore[misc]  # no stubs\n"),
-    (provider_names, "proxy/steps/meter.py", f'"""As {PROVIDERS[0]} does."""\nx = 1\n"""Doc of x for {PROVIDERS[0]}."""\n# {PROVIDERS[0]}\n'),
-    (alone, "proxy/steps/doors.py", 'class P(Protocol):\n    def f(self) -> int:\n        """Doc."""\n        ...\n'),
-    (alone, "proxy/steps/__init__.py", "def f():\n    return 1\n"),
-)  # fmt: skip
+CALL, WIRE, MONEY, WEB, STEP = (
+    "proxy/call.py",
+    "proxy/wire/sse.py",
+    "proxy/money.py",
+    "proxy/web/edge.py",
+    "proxy/steps/x.py",
+)
+TRY = "try:\n    f()\nexcept {}\n    pass\n"
+IGNORE, NOQA = "x = 1  # type: " + "ignore", "x = 1  # no" + "qa"
+FIRST, LAST = PROVIDERS[0], PROVIDERS[-1].upper()
+Sins = Sequence[tuple[str, str, str]]
+
+SINS: dict[Rule, Sins] = {
+    too_long: (
+        (MONEY, "x = 1\n" * 601, "601 lines; split the file"),
+        (MONEY, f"x = '{'a' * LINE_LENGTH_MAX}'", f"{LINE_LENGTH_MAX + 6} characters; break the line"),
+    ),
+    too_long_functions: ((MONEY, "def f():\n" + "    x = 1\n" * 75, "f has 76 lines; split it"),),
+    undocumented: (
+        (MONEY, "x = 1", "no docstring; say what the module is"),
+        (MONEY, '"""Doc."""\ndef f():\n    return 1', "f has no docstring; say what it returns"),
+        (MONEY, '"""Doc."""\nclass C:\n    """Doc."""\n    async def m(self): ...', "m has no docstring"),
+    ),
+    banned: (
+        (CALL, "import asyncio; asyncio.create_task(f())", "create_task is banned; use proxy.tasks"),
+        (CALL, "from asyncio import create_task as go; go(f())", "create_task is banned"),
+        (CALL, "import asyncio; asyncio.get_running_loop().create_task(f())", "create_task is banned"),
+        (CALL, "from asyncio import ensure_future; ensure_future(f())", "ensure_future is banned; use proxy.tasks"),
+        (WEB, "import time as t; t.sleep(1)", "time.sleep is banned; await"),
+        (WEB, "from time import sleep; sleep(1)", "time.sleep is banned"),
+        (STEP, "import time; now = time.time()", "time.time is banned; take a proxy.clock.Clock"),
+        (WEB, "print(1)", "print is banned; log it"),
+        (CALL, "from datetime import datetime, UTC; datetime.now(UTC)", "datetime.datetime.now is banned; take"),
+        (CALL, "import datetime; datetime.datetime.utcnow()", "datetime.datetime.utcnow is banned"),
+        (CALL, "from random import choice; choice([1])", "random is banned; use secrets"),
+        (CALL, "import uuid; uuid.uuid4()", "uuid is banned; use proxy.ids"),
+        (WEB, "import os; os.environ['A']", "os.environ is banned; take the value as an argument"),
+        (WEB, "from os import environ; environ.get('A')", "os.environ is banned"),
+        (WEB, "import os; os.getenv('A')", "os.getenv is banned"),
+        ("proxy/pricing/card.py", "usd = float('1.5')", "float is banned; use int nanos"),
+        (
+            CALL,
+            "from proxy.providers.permit import FreeRoute; FreeRoute('x')",
+            "proxy.providers.permit.FreeRoute is banned; only",
+        ),
+    ),
+    asserts: ((CALL, "assert True", "assert vanishes under python -O; use proxy.errors.invariant"),),
+    impure: (
+        (WIRE, "async def f(): return 1", "a pure floor never waits; return a value"),
+        (WIRE, "import asyncio", "a pure floor imports asyncio (asyncio); take what it gives"),
+        (MONEY, "from time import monotonic", "a pure floor imports monotonic (time.monotonic)"),
+        ("proxy/bounds/size.py", "from os import environ", "a pure floor imports environ"),
+    ),
+    broad: (
+        (CALL, TRY.format("Exception:"), "a broad except; name what you expect"),
+        (CALL, TRY.format("(OSError, BaseException):  # no" + "qa: BLE001"), "a broad except"),
+        (CALL, TRY.format(":").replace(" :", ":"), "a broad except"),
+    ),
+    waved: (
+        (CALL, IGNORE, "a checker is silenced; name its code, and say why"),
+        (CALL, f"{IGNORE}[misc]", "a checker is silenced"),
+        (CALL, f"{NOQA}  # because", "a checker is silenced"),
+        (CALL, f"{NOQA}: S101", "a checker is silenced"),
+    ),
+    provider_names: (
+        (STEP, f"if name == '{FIRST}': pass", f"the literal names {FIRST}; put what differs into config"),
+        (STEP, f"url = f'https://api.{LAST}.com/{{x}}'", f"the literal names {LAST}"),
+    ),
+    alone: ((STEP, "def f(): return 1", "has no twin; write tests/unit/steps/test_x.py"),),
+}
+VIRTUES: dict[Rule, Sequence[tuple[str, str]]] = {
+    undocumented: (
+        (MONEY, '"""Doc."""\ndef _f(): return 1'),
+        (MONEY, '"""Doc."""\ndef f():\n    """Doc."""\n    def g(): return 1'),
+    ),
+    banned: (
+        ("proxy/tasks.py", "import asyncio; asyncio.get_running_loop().create_task(f())"),
+        ("proxy/cli/show.py", "import os; print(os.environ)"),
+        ("proxy/pricing/card.py", "def f(share: float) -> None: ..."),
+        (CALL, "from proxy.providers.permit import FreeRoute\nleave: FreeRoute | None = None"),
+    ),
+    impure: (
+        ("proxy/calls/sink.py", 'class Sink:\n    async def f(self):\n        """Doc."""\n        ...'),
+        (CALL, "import asyncio\nasync def f(): return 1"),
+    ),
+    broad: (
+        (CALL, TRY.format("Exception:  # no" + "qa: BLE001  # the money must find its end")),
+        (CALL, "try:\n    f()\nexcept BaseException:\n    undo()\n    raise"),
+    ),
+    waved: ((CALL, f"{NOQA}: S101, E501  # a test of tests"), (CALL, f"{IGNORE}[misc]  # it has no stubs")),
+    provider_names: ((STEP, f'"""As {FIRST} does."""\nx = 1\n"""Doc of x for {FIRST}."""\n# {FIRST}'),),
+    alone: (
+        (STEP, 'class P(Protocol):\n    def f(self) -> int:\n        """Doc."""\n        ...'),
+        ("proxy/steps/__init__.py", "def f(): return 1"),
+    ),
+}
 
 
-@pytest.mark.parametrize(("rule", "path", "text", "fault"), SINS, ids=lambda value: getattr(value, "__name__", None))
-def test_each_rule_finds_its_sin(rule: Callable[[Source], Iterator[Fault]], path: str, text: str, fault: str) -> None:
+def named(rule: Rule, *rest: str) -> Any:
+    return pytest.param(rule, *rest, id=rule.__name__)
+
+
+def test_every_rule_has_its_sin() -> None:
+    assert set(SINS) == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "path", "text", "fault"), [named(rule, *sin) for rule in SINS for sin in SINS[rule]])
+def test_each_rule_finds_its_sin(rule: Rule, path: str, text: str, fault: str) -> None:
     found = faults(Source(path, text), rule)
     assert len(found) == 1, found
-    assert fault in found[0]
-    assert ";" in found[0] or "," in found[0], "a message says what to do instead"
+    assert f": {fault}" in found[0]
+    assert "; " in found[0], "a message says what to do instead"
 
 
-@pytest.mark.parametrize(("rule", "path", "text"), VIRTUES, ids=lambda value: getattr(value, "__name__", None))
-def test_each_rule_lets_the_right_thing_pass(rule: Callable[[Source], Iterator[Fault]], path: str, text: str) -> None:
+@pytest.mark.parametrize(("rule", "path", "text"), [named(rule, *good) for rule in VIRTUES for good in VIRTUES[rule]])
+def test_each_rule_lets_the_right_thing_pass(rule: Rule, path: str, text: str) -> None:
     assert faults(Source(path, text), rule) == []
 
 

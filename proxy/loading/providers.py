@@ -4,6 +4,7 @@ A file may use another's readers, bounds and envelope by `other/name`, so that a
 lists only its host, its key and its routes.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from proxy.providers.envelope import Envelope
 from proxy.providers.integration import RESERVED_NAMES, Integration, KeyOut, Policy, UpstreamError
 from proxy.providers.template import Template, compile_template
 from proxy.usage.spec import ReaderSpec
+
+_LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
+_PLACE = re.compile(r"bearer|token|bare|header:[a-z0-9-]+|query:[A-Za-z0-9_.-]+")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +111,10 @@ def load_providers(folder: Path, extra: Path | None = None) -> dict[str, Provide
     for place in (folder, extra):
         for path in sorted(place.glob("*.yaml")) if place is not None else ():
             content = convert(read_yaml(path), ProviderFile, path)
-            _check_name(content.integration, path)
+            _check_file(content, path)
+            other = files.get(content.integration)
+            if other is not None and other[0].parent == path.parent:
+                raise BadConfig(f"{path}: at integration: {content.integration!r} is also in {other[0].name}; keep one")
             files[content.integration] = (path, content)
     return {name: _provider(path, content, files) for name, (path, content) in files.items()}
 
@@ -113,16 +122,31 @@ def load_providers(folder: Path, extra: Path | None = None) -> dict[str, Provide
 Files = Mapping[str, tuple[Path, ProviderFile]]
 
 
-def _check_name(name: str, path: Path) -> None:
-    plain = name.replace("-", "a")
-    if (
-        not (plain.isascii() and plain.isalnum() and plain.islower())
-        or name in RESERVED_NAMES
-        or name.endswith("-proxy")
-    ):
+def _check_file(content: ProviderFile, path: Path) -> None:
+    name = content.integration
+    if not _LABEL.fullmatch(name) or name in RESERVED_NAMES or name.endswith("-proxy"):
         raise BadConfig(
-            f"{path}: at integration: {name!r} cannot be a subdomain's label; use a-z, 0-9 and hyphens"
+            f"{path}: at integration: {name!r} cannot be a subdomain's label; use a-z, 0-9 and single hyphens"
         )
+    if not content.source.strip():
+        raise BadConfig(f"{path}: at source: it is empty; name the page or package, its version and the date")
+    for host in content.hosts:
+        if not _ORIGIN.fullmatch(host):
+            raise BadConfig(f"{path}: at hosts: {host!r} is no origin; write https://HOST, without path or slash")
+    for place in content.key.places:
+        if not _PLACE.fullmatch(place):
+            raise BadConfig(
+                f"{path}: at key.in: {place!r} is no place for a key; "
+                "use bearer, token, bare, header:NAME (lower case) or query:NAME"
+            )
+    if "{key}" not in content.key.out.value:
+        raise BadConfig(f"{path}: at key.out.value: {content.key.out.value!r} has no {{key}}; say where the key goes")
+
+
+def _stripped(content: ProviderFile) -> frozenset[str]:
+    """Return the headers that never go up: the file's own, and every one that carries a key, theirs or ours."""
+    places = (place.removeprefix("header:") for place in content.key.places if place.startswith("header:"))
+    return frozenset(name.lower() for name in (*content.strip_headers, *places, content.key.out.header))
 
 
 def _provider(path: Path, content: ProviderFile, files: Files) -> Provider:
@@ -137,7 +161,7 @@ def _provider(path: Path, content: ProviderFile, files: Files) -> Provider:
         hosts=content.hosts,
         key_in=content.key.places,
         key_out=content.key.out,
-        strip=frozenset(name.lower() for name in content.strip_headers),
+        strip=_stripped(content),
         envelope=_envelope(path, content, files),
         endpoints=tuple(_endpoint(path, content, endpoint, files) for endpoint in content.endpoints),
         upstream_errors=content.upstream_errors,
@@ -183,6 +207,8 @@ def _endpoint(path: Path, content: ProviderFile, endpoint: EndpointFile, files: 
 def _check_endpoint(where: str, endpoint: Endpoint, template: Template) -> None:
     """A metered route that nothing reads or bounds would be a free one."""
     parameters = template.pattern.groupindex
+    if endpoint.method not in METHODS:
+        raise BadConfig(f"{where}: {endpoint.method!r} is no method; use one of {', '.join(METHODS)}")
     if not endpoint.free and (endpoint.reader is None or endpoint.bound is None):
         raise BadConfig(f"{where}: a metered route needs a reader and a bound; add them, or say free: true")
     if not endpoint.free and not (endpoint.model.body or endpoint.model.path or endpoint.model.fixed):

@@ -18,10 +18,14 @@ class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """A condition on a request's or an event's JSON: the value at `path` equals, is empty, or is there at all."""
+    """A condition on a request's or an event's JSON: the value at `path` equals, is empty, or is there at all.
+
+    With `other_than` it is there and is anything but that value, whatever its type.
+    """
 
     path: str
     equals: Any = None
+    other_than: Any = None
     empty: bool = False
 
 

@@ -21,5 +21,7 @@ def matches(body: Any, match: Match) -> bool:
     if match.empty:
         return isinstance(found, (list, dict)) and not found
     if match.equals is not None:
-        return bool(found == match.equals) and isinstance(found, type(match.equals))
+        return type(found) is type(match.equals) and bool(found == match.equals)
+    if match.other_than is not None:
+        return found is not None and (found != match.other_than or not isinstance(found, type(match.other_than)))
     return found is not None

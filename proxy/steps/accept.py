@@ -11,6 +11,7 @@ from proxy.calls.head import Head
 from proxy.errors import Refusal, refuse
 from proxy.providers.integration import Integration
 from proxy.providers.route import House, Route
+from proxy.tenants.key import SECRET_PREFIX
 
 _PATH = re.compile(r"/[A-Za-z0-9/_.:~@!$&'()*+,;=%-]*")
 _QUERY = re.compile(r"[A-Za-z0-9/_.:~@!$&'()*+,;=%?\[\]{}|^`-]*")
@@ -34,11 +35,11 @@ def accept(head: Head, house: House) -> Route:
     if found:
         refuse(
             Refusal.METHOD_NOT_ALLOWED,
-            f"{path} of {integration.name} takes {', '.join(sorted(found))}, not {head.method}.",
+            f"{_shown(path)} of {integration.name} takes {', '.join(sorted(found))}, not {head.method}.",
         )
     refuse(
         Refusal.UNKNOWN_ENDPOINT,
-        f"{integration.name} has no metered route {head.method} {path}. Check the base URL and the path.",
+        f"{integration.name} has no metered route {head.method} {_shown(path)}. Check the base URL and the path.",
     )
 
 
@@ -73,7 +74,12 @@ def _label(host: str, base_domain: str) -> str | None:
     return label if dot and rest == base_domain else None
 
 
+def _shown(path: str) -> str:
+    """Return a path as it may be repeated: not if a key was put into it."""
+    return "(a path with a key in it)" if SECRET_PREFIX in path else path
+
+
 def _unknown(name: str, house: House) -> NoReturn:
     known = ", ".join(sorted(house.integrations)) or "none is switched on"
-    shown = name if re.fullmatch(r"[a-z0-9-]{1,40}", name) else "the one named"
+    shown = name if re.fullmatch(r"[a-z0-9-]{1,40}", name) and SECRET_PREFIX not in name else "the one named"
     refuse(Refusal.UNKNOWN_INTEGRATION, f"There is no integration {shown!r} here. Known: {known}.")

@@ -7,7 +7,10 @@ from proxy.providers.permit import Permit
 
 
 def estimate(permit: Permit, date: str) -> Need:
-    """Return what the call asks to hold at the rates of `date`. Raises Refused (malformed_request) for absurd limits in the request."""
+    """Return what the call asks to hold at the rates of `date`.
+
+    Raises Refused (malformed_request) for absurd limits in the request.
+    """
     endpoint = permit.route.endpoint
     if endpoint.bound is None or permit.rates is None or permit.prices is None:
         refuse(Refusal.INTERNAL_ERROR, f"The endpoint {endpoint.name} is metered but has no bound.")

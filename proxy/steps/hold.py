@@ -11,6 +11,7 @@ from proxy.money import format_usd
 from proxy.providers.permit import Permit
 from proxy.store.doors import Ledger
 
+
 async def hold(call: str, permit: Permit, need: Need, ledger: Ledger, now: int, top_up_url: str) -> Hold:
     """Return the committed hold. Raises Refused: balance_exhausted, request_too_large_for_balance, or
     ledger_unavailable, and then nothing is held.

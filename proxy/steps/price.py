@@ -6,13 +6,13 @@ of output that were seen, and the bytes of the request. Where nothing was seen t
 
 from collections.abc import Mapping
 
-from proxy.usage.certainty import Certainty
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity, ceil_div
 from proxy.pricing.card import Conditions, ModelRates
 from proxy.pricing.formula import Used, price
 from proxy.providers.permit import Permit
+from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
 
 BYTES_PER_TOKEN = 4
@@ -74,7 +74,7 @@ def _part(
         rates, priced_as = permit.rates, permit.model
     if rates is None:
         raise ValueError("a call without rates has no bill")
-    conditions = Conditions(reading.tier, context_of(quantities), held.period)
+    conditions = Conditions(reading.tier, context_of(quantities), held.period, reading.region)
     return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
 
 

@@ -34,6 +34,7 @@ def measure(spec: ReaderSpec, seen: Seen, complete: bool, unparsed: bool) -> Rea
         usage=usage,
         other_models=others,
         tier=_tier(spec, seen),
+        region=_region(spec, seen),
         reported=reported,
         final=reported and (seen.final or not spec.final),
         complete=complete,
@@ -107,6 +108,11 @@ def _tier(spec: ReaderSpec, seen: Seen) -> str | None:
     return None
 
 
+def _region(spec: ReaderSpec, seen: Seen) -> str | None:
+    named = spec.region is not None and seen.region and seen.region not in spec.region.standard
+    return seen.region if named else None
+
+
 def _cost(spec: ReaderSpec, usage: dict[str, Any]) -> str:
     found = find_all(spec.plan.cost, usage) if spec.cost else []
     if not found or spec.cost is None:
@@ -142,6 +148,7 @@ def add_up(readings: list[Reading], complete: bool, unparsed: bool) -> Reading:
         usage=usage if not invalid else {},
         other_models=others if not invalid else {},
         tier=readings[0].tier if readings else None,
+        region=readings[0].region if readings else None,
         reported=reported,
         complete=complete,
         failed=any(reading.failed for reading in readings),

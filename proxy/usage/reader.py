@@ -16,7 +16,7 @@ from proxy.usage.seen import Seen
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.decoding import Decoder
 from proxy.wire.elements import ElementSplitter, closed
-from proxy.wire.framing import Framing, sniff
+from proxy.wire.framing import Framing, sniff, unblank
 from proxy.wire.lines import LineSplitter
 from proxy.wire.paths import find_all
 from proxy.wire.slim import Slimmer
@@ -24,8 +24,6 @@ from proxy.wire.sse import SseSplitter
 
 DOCUMENT_BYTES_MAX = 64 << 20
 """A JSON answer that is longer without its ballast is not read."""
-
-_BOM = b"\xef\xbb\xbf"
 
 
 class Reader:
@@ -38,7 +36,6 @@ class Reader:
         self._framing: Framing | None = None
         self._decoder = Decoder(encoding) if encoding else None
         self._slimmer = Slimmer()
-        self._head = b""
         self._splitter: SseSplitter | LineSplitter | ElementSplitter | None = None
         self._whole: list[bytes] = []
         self._size = 0
@@ -63,12 +60,11 @@ class Reader:
             data = self._decoder.feed(data)
         data = self._slimmer.feed(data)
         if self._framing is None:
-            self._head += data
-            self._framing = sniff(self._expected, self._head)
+            data = unblank(data)
+            self._framing = sniff(self._expected, data)
             if self._framing is None:
                 return
             self._splitter = _splitter(self._framing)
-            data, self._head = self._head, b""
         self._take(data)
 
     def snapshot(self) -> Reading:
@@ -128,7 +124,7 @@ class Reader:
 
     def _document_at_end(self) -> None:
         """Read the one document of an answer that is no stream."""
-        text, self._whole = b"".join(self._whole).removeprefix(_BOM), []
+        text, self._whole = b"".join(self._whole), []
         try:
             document = self._decode(text)
             for each in document if type(document) is list else [document]:
@@ -167,18 +163,22 @@ class Reader:
         return measure(self._spec, seen, complete=True, unparsed=False)
 
     def _read_output_of_cut(self, text: bytes) -> None:
-        """Learn model and visible output of a document whose end is missing; its numbers may be cut, so no usage."""
+        """Learn the visible output of a document whose end is missing, but no usage: its numbers may be cut.
+
+        Names come from the last way to close it, in which only whole values are left.
+        """
+        ways: list[Seen] = []
         for whole in closed(text):
+            seen = Seen()
             try:
-                document = json.loads(whole.decode("utf-8", "replace"))
-                seen = Seen()
-                self._plan.tree.walk(seen, document)
+                self._plan.tree.walk(seen, json.loads(whole.decode("utf-8", "replace")))
             except (ValueError, RecursionError):
                 continue
-            self._seen.model, self._seen.object_ids = seen.model, seen.object_ids
-            self._seen.output_bytes = seen.output_bytes
-            self._seen.output_events = 1 if seen.output_bytes else 0
-            return
+            ways.append(seen)
+        if ways:
+            self._seen.model, self._seen.object_ids = ways[-1].model, ways[-1].object_ids
+            self._seen.output_bytes = ways[0].output_bytes
+            self._seen.output_events = 1 if ways[0].output_bytes else 0
 
 
 def _splitter(framing: Framing) -> SseSplitter | LineSplitter | ElementSplitter | None:

@@ -27,6 +27,7 @@ class Seen:
         "output_events",
         "reported",
         "sizes",
+        "region",
         "tiers",
         "usage",
     )
@@ -40,6 +41,7 @@ class Seen:
         self.final = False
         self.failed = False
         self.tiers: dict[int, str] = {}
+        self.region = ""
         self.distinct: dict[str, dict[str | int, None]] = {}
         self.sizes: dict[str, int] = {}
         self.numbers: dict[str, Any] = {}
@@ -74,6 +76,11 @@ class Seen:
         """The answer names the tier that served it, at one of several places."""
         if type(value) is str:
             self.tiers[index] = value
+
+    def see_region(self, value: Any) -> None:
+        """The answer names the region that served it."""
+        if type(value) is str:
+            self.region = value
 
     def see_item(self, unit: str, value: Any) -> None:
         """Something that is counted once, by what names it."""

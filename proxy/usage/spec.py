@@ -80,6 +80,13 @@ class Tier(Struct, frozen=True, forbid_unknown_fields=True):
     standard: tuple[str, ...] = ()
 
 
+class Region(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the answer names the region that served it, and the names that mean none in particular."""
+
+    at: str
+    standard: tuple[str, ...] = ()
+
+
 class Objects(Struct, frozen=True, forbid_unknown_fields=True):
     """Objects of one kind that the answer names by their ids."""
 
@@ -110,7 +117,7 @@ class Plan(Struct, frozen=True):
 class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """How one kind of answer reports its usage. The same spec serves its JSON and its streamed form.
 
-    `roots` are where an answer stands in a document (`.` itself, or wrapped in an event); `model`, `tier`, `usage`,
+    `roots` are where an answer stands in a document (`.` itself, or wrapped in an event); `model`, `tier`, `region`, `usage`,
     `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document (results of
     a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths in the
     document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end it.
@@ -124,6 +131,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     answers: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     tier: Tier | None = None
+    region: Region | None = None
     details: dict[str, str] = {}
     parts: Parts | None = None
     counts: dict[str, Count] = {}
@@ -181,6 +189,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             yield from ((join_paths(root, path), usage) for path in self.usage)
             for index, path in enumerate(self.tier.at if self.tier else ()):
                 yield join_paths(root, path), _tier(index)
+            if self.region is not None:
+                yield join_paths(root, self.region.at), Seen.see_region
             for unit, count in self.counts.items():
                 yield from ((join_paths(root, path), sink) for path, sink in count.rules(unit))
             for objects in self.objects:

@@ -22,6 +22,8 @@ Serve = Callable[[Head, Sink], Awaitable[None]]
 
 SERVER = "faregate"
 KEEPALIVE_S = 75.0
+VERSIONS = ((1, 0), (1, 1))
+"""The parser lets a line of any version pass; what is no HTTP/1 is refused here."""
 
 _log = logging.getLogger("faregate.edge")
 _GONE = (ConnectionError, RuntimeError)
@@ -187,6 +189,8 @@ def edge_server(serve: Serve, limits: EdgeLimits) -> EdgeServer:
     """Return the server of the data plane. A caller who hangs up cancels its handler; the call is seen through."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.version not in VERSIONS:
+            return request.protocol.handle_error(request, 400)
         sink = EdgeSink(request, limits)
         head = Head(request.method, request.raw_path, request.headers.get("Host", ""), tuple(request.headers.items()))
         await serve(head, sink)

@@ -73,16 +73,18 @@ class _Zlib:
         for data in pieces:
             rest = self._waiting + data
             self._waiting = b""
-            while rest and not self._over:
+            full = False
+            while (rest or full) and not self._over:
                 if self._stream is None:
                     rest = self._start(rest)
                     continue
                 made = self._stream.decompress(rest, _PIECE)
                 self._budget.spend(len(made))
                 yield made
-                rest = self._stream.unconsumed_tail
+                # A full piece may leave output behind although all of the input is taken.
+                rest, full = self._stream.unconsumed_tail, len(made) == _PIECE
                 if self._stream.eof:
-                    rest, self._stream = self._stream.unused_data, None
+                    rest, full, self._stream = self._stream.unused_data, False, None
                     self._over = not self._gzip
 
     def _start(self, data: bytes) -> bytes:

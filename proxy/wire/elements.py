@@ -19,6 +19,10 @@ class Nesting:
         self.in_string = False
         self._escaped = -1
 
+    def closing(self) -> bytes:
+        """Return what closes all that is open, strings aside."""
+        return b"".join(reversed(self.closers))
+
     def tokens(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Read on; yield (position, token) of each bracket and comma outside of strings, once it is accounted for."""
         for match in _TOKEN.finditer(data):
@@ -86,18 +90,18 @@ class ElementSplitter:
 
 def closed(text: bytes) -> Iterator[bytes]:
     """Yield ways to make a whole document of one that was cut: its open string and brackets closed, best first."""
-    nesting = Nesting()
-    safe, closers = 0, b""
+    nesting, safe = Nesting(), 0
     for at, token in nesting.tokens(text):
         if token in b"[{":
-            safe, closers = at + 1, b"".join(reversed(nesting.closers))
+            safe = at + 1
         elif token == b",":
-            safe, closers = at, b"".join(reversed(nesting.closers))
-    ends = b"".join(reversed(nesting.closers))
+            safe = at
     if nesting.in_string:
-        # An escape may be cut too: \u needs five more characters, so up to that many are left out.
-        whole = text if b"\\" not in text[-6:] else text[: text.rfind(b"\\", 0, len(text))]
-        yield whole + b'"' + ends
-    else:
-        yield text + ends
-    yield text[:safe] + closers
+        # An escape may be cut too. The longest has six characters, so without the last one begun there it is whole.
+        escape = text.rfind(b"\\", max(len(text) - 6, 0))
+        text = (text if escape < 0 else text[:escape]) + b'"'
+    yield text + nesting.closing()
+    before = Nesting()
+    for _ in before.tokens(text[:safe]):
+        pass
+    yield text[:safe] + before.closing()

@@ -48,13 +48,18 @@ def framing_of(content_type: str | None, streamed: bool, declared: Framing | Non
     return Framing.JSON
 
 
+def unblank(head: bytes) -> bytes:
+    """Return a body without the blanks, and the byte order mark, that it begins with."""
+    return head.lstrip(_BLANK)
+
+
 def sniff(expected: Framing, head: bytes) -> Framing | None:
     """Correct a framing by the first bytes of the body; None while these are only blanks.
 
     JSON where events were due is an answer that was not streamed; an array there is streamed by its elements.
     Markup is an error page of something in between and is not read at all.
     """
-    first = head.lstrip(_BLANK)[:1]
+    first = unblank(head)[:1]
     if not first:
         return None
     if expected is Framing.NONE or first == b"<":

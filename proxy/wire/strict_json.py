@@ -1,7 +1,8 @@
 """Reads a request's JSON the strict way, so that the provider cannot read another request than the one we priced.
 
 Refused: anything but UTF-8 without a byte order mark, a key given twice, NaN and infinities, nesting beyond
-`DEPTH_MAX`, integers of thousands of digits, trailing data. The messages never echo the body.
+`DEPTH_MAX`, integers of thousands of digits, halves of surrogate pairs, trailing data. The messages never echo the
+body.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 DEPTH_MAX = 200
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear also where a string never ends
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -33,7 +35,17 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise ValueError("the body holds an integer of thousands of digits") from None
     if not isinstance(value, dict):
         raise ValueError("the body must be a JSON object")
+    if _SURROGATE.search(body) and not _is_unicode(value):
+        raise ValueError("a string of the body holds half of a surrogate pair")
     return value
+
+
+def _is_unicode(value: dict[str, Any]) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Unfit(ValueError):

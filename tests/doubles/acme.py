@@ -3,8 +3,9 @@
 Prices are those of `books.CARD`: one input token costs 1,200 nano-USD with the default margin, one output token 4,800.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from doubles.books import CARD, NOW, TODAY, make_id, make_key, make_tenant
@@ -72,7 +73,12 @@ def make_endpoint(path: str = "/v1/chat", **changes: Any) -> Endpoint:
 
 MODELS = make_endpoint("/v1/models", name="models", method="GET", free=True, reader=None, bound=None)
 ANSWER = make_endpoint(
-    "/v1/answers/{answer_id}", name="answers/get", method="GET", free=True, reader=None, objects=ObjectRule(at="answer_id")
+    "/v1/answers/{answer_id}",
+    name="answers/get",
+    method="GET",
+    free=True,
+    reader=None,
+    objects=ObjectRule(at="answer_id"),
 )
 
 
@@ -97,12 +103,16 @@ def make_house(*integrations: Integration) -> House:
     return House("faregate.test", {each.name: each for each in integrations or (make_integration(),)})
 
 
-def make_head(target: str = "/acme/v1/chat", *headers: tuple[str, str], method: str = "POST", host: str = "localhost") -> Head:
+def make_head(
+    target: str = "/acme/v1/chat", *headers: tuple[str, str], method: str = "POST", host: str = "localhost"
+) -> Head:
     """Return a request's head."""
     return Head(method, target, host, headers)
 
 
-def make_route(endpoint: Endpoint | None = None, *, query: str = "", integration: Integration | None = None, **parameters: str) -> Route:
+def make_route(
+    endpoint: Endpoint | None = None, *, query: str = "", integration: Integration | None = None, **parameters: str
+) -> Route:
     """Return the route of an endpoint of acme."""
     endpoint = endpoint or make_endpoint()
     path = endpoint.template.text.format(**parameters)
@@ -187,6 +197,14 @@ class PaperSink:
         self.headers: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
         self.ended = ""
+        self._changed = asyncio.Event()
+
+    async def until(self, truth: Callable[[], bool]) -> None:
+        """Wait until something is true of what was sent."""
+        async with asyncio.timeout(5):
+            while not truth():
+                self._changed.clear()
+                await self._changed.wait()
 
     @property
     def started(self) -> bool:
@@ -212,12 +230,14 @@ class PaperSink:
         """Take a head."""
         assert not self.started, "an answer has one head"
         self.status, self.headers = status, list(headers)
+        self._changed.set()
 
     async def write(self, data: bytes) -> None:
         """Take a piece."""
         assert self.started
         assert not self.ended
         self.pieces.append(data)
+        self._changed.set()
 
     async def finish(self) -> None:
         """Take the end."""

@@ -1,4 +1,4 @@
-"""Money through the real process: nothing is overspent, nothing is lost, whatever happens to the process or the wire."""
+"""Money through the real process: nothing is overspent and nothing is lost, whatever breaks."""
 
 import json
 import socket

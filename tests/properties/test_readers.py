@@ -10,7 +10,7 @@ import brotli
 import pytest
 import zstandard
 from doubles.recordings import READERS, SPECS, body, key, needs_corpus, read, reader_of, recordings, spec_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.usage.reader import Reader
@@ -24,6 +24,9 @@ SOME_JSON = [(name, recording) for name, recording in READ if recording["framing
 each_stream = pytest.mark.parametrize(("name", "recording"), STREAMS, ids=[name for name, _ in STREAMS])
 
 MEASURED = {(provider, name): spec for provider, specs in SPECS.items() for name, spec in specs.items() if spec.usage}
+A_FIFTH = max(settings.default.max_examples // 5, 1)
+"""Of the profile's examples, where every recorded stream gets its own."""
+
 ENCODERS = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
@@ -50,6 +53,7 @@ def in_pieces(reader: Reader, data: bytes, cuts: list[int]) -> Reading:
 
 @needs_corpus
 @each_stream
+@settings(max_examples=A_FIFTH)
 @given(data=st.data())
 def test_any_split_of_a_recorded_stream_reads_the_same(name: str, recording: dict[str, Any], data: Any) -> None:
     answer = body(recording)

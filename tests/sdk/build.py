@@ -59,9 +59,10 @@ def main() -> int:
     for name, requirements in ENVIRONMENTS.items():
         if is_made(name, requirements):
             continue
-        print(f"making .venv-sdk/{name}: {', '.join(requirements)}", flush=True)
+        sys.stdout.write(f"making .venv-sdk/{name}: {', '.join(requirements)}\n")
+        sys.stdout.flush()
         if not make(name, requirements):
-            print(f".venv-sdk/{name} could not be made: its tests will not run", file=sys.stderr)
+            sys.stderr.write(f".venv-sdk/{name} could not be made: its tests will not run\n")
             status = 1 if required() else status
     return status
 

@@ -65,6 +65,8 @@ def read_answer(connection: socket.socket) -> Answer:
     status = int(status_line.split()[1])
     if headers.get("transfer-encoding") == "chunked":
         body, whole = _read_chunks(reader)
+    elif "content-length" not in headers and headers.get("connection") == "close":
+        body, whole = _read_to_end(reader)
     else:
         length = int(headers.get("content-length", "0"))
         body = reader.read(length)
@@ -87,3 +89,14 @@ def _read_chunks(reader: Any) -> tuple[bytes, bool]:
     except ConnectionError:
         pass
     return b"".join(pieces), False
+
+
+def _read_to_end(reader: Any) -> tuple[bytes, bool]:
+    """Read a body that ends with its connection: only a reset tells that something is missing."""
+    pieces = []
+    try:
+        while piece := reader.read1(65536):
+            pieces.append(piece)
+    except ConnectionError:
+        return b"".join(pieces), False
+    return b"".join(pieces), True

@@ -47,7 +47,7 @@ class Desk:
         self.made += 1
         tenant = self.ask("POST", "/tenants", {"name": f"tenant-{self.made}"})["id"]
         if usd != "0":
-            self.ask("POST", "/credits", {"tenant": tenant, "usd": usd})
+            self.ask("POST", "/credits", {"tenant": tenant, "amount_usd": usd})
         made = self.ask("POST", "/keys", {"tenant": tenant, **key})
         return Account(tenant, made["key"], made["id"])
 
@@ -68,9 +68,13 @@ class Desk:
             time.sleep(0.02)
         return calls[-1]
 
+    def balance(self, account: Account) -> dict[str, Any]:
+        """Return the document of an account's wallet."""
+        return dict(self.ask("GET", f"/balances/{account.id}"))
+
     def held_nanos(self, account: Account) -> int:
         """Return what running calls hold, to the nano."""
-        held = self.ask("GET", f"/balances/{account.id}")["held_usd"]
+        held = self.balance(account)["held_usd"]
         whole, _, fraction = held.partition(".")
         return int(whole) * 10**9 + int(f"{fraction:0<9}")
 

@@ -1,11 +1,11 @@
-"""A stage for official SDKs: the real process, a sandbox for each provider, and every byte that a provider was sent."""
+"""A stage for official SDKs: the real process, a sandbox as the provider, and every byte that the provider was sent."""
 
 import asyncio
 import contextlib
 import json
 import subprocess
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -75,38 +75,43 @@ class Tap:
 
 
 @dataclass
-class Provider:
-    """One provider's stand-in, and the operator's key at it."""
-
-    sandbox: Sandbox
-    tap: Tap
-    secret: str
-
-    def billed(self) -> list[Record]:
-        """Return the calls that were answered whole and cost something, oldest first."""
-        return [record for record in self.sandbox.log if record.usage and record.status < 400 and record.end == "complete"]
-
-
-@dataclass
 class Run:
-    """What a script found, and what Faregate and the provider wrote down of it."""
+    """What a script found, and what is known of it elsewhere: the ledger's entries of its tenant, and of the tenant
+    whose calls break off; all that the provider was asked. Oldest first.
+    """
 
+    environment: str
     results: dict[str, Any]
     metered: list[dict[str, Any]]
     entries: list[dict[str, Any]]
-    billed: list[Record]
-    text: str
-    environment: str
+    torn: list[dict[str, Any]]
+    records: list[Record]
+
+    @property
+    def billed(self) -> list[Record]:
+        """The calls that the provider answered whole and that cost something."""
+        return [one for one in self.records if one.usage and one.status < 400 and one.end == "complete"]
+
+    @property
+    def broken(self) -> list[Record]:
+        """The calls that the provider broke off after they had begun to cost something."""
+        return [one for one in self.records if one.usage and one.stream and one.end in ("cut", "failed")]
 
 
 @dataclass
 class Stage:
-    """The real process between SDKs and sandboxes. `keys` are the secrets of its tenants, by name."""
+    """The real process between an SDK and a sandbox, which takes the operator's key, `secret`.
 
+    `keys` are those of its tenants, by name; `told` is all that was answered to them.
+    """
+
+    integration: str
     house: House
-    providers: dict[str, Provider]
+    sandbox: Sandbox
+    tap: Tap
+    secret: str
     keys: dict[str, str] = field(default_factory=dict)
-    printed: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def tenant(self, name: str, usd: str = "10") -> str:
         """Return a tenant's key; it is made if it is not there."""
@@ -114,23 +119,22 @@ class Stage:
             self.keys[name] = self.house.tenant(name, usd)
         return self.keys[name]
 
-    def run(self, environment: str, integration: str) -> Run:
-        """Run an integration's script in an environment, with a tenant of its own, and gather what came of it."""
-        python = interpreter(environment)
-        tenant = f"acme-{environment}"
-        provider = self.providers[integration]
-        provider.sandbox.log.clear()
+    def run(self, environment: str) -> Run:
+        """Run the integration's script in an environment, with a tenant of its own, and gather what came of it."""
+        tenant, torn = f"acme-{environment}", f"torn-{environment}"
+        self.sandbox.log.clear()
         told = {
+            "environment": environment,
             "edge": self.house.edge,
             "operator": self.house.operator,
             "key": self.tenant(tenant),
             "poor": self.tenant("poor", "0"),
             "other": self.tenant("other"),
-            "torn": self.tenant("torn"),
-            "canary": provider.secret,
+            "torn": self.tenant(torn),
+            "canary": self.secret,
         }
         done = subprocess.run(
-            [str(python), str(SCRIPTS / f"{integration}_calls.py")],
+            [str(interpreter(environment)), str(SCRIPTS / f"{self.integration}_calls.py")],
             input=json.dumps(told),
             capture_output=True,
             text=True,
@@ -139,26 +143,28 @@ class Stage:
             env=self.house.environment | {"PYTHONWARNINGS": "default"},
         )
         assert done.returncode == 0, done.stderr
-        self.printed += [done.stdout, done.stderr]
+        self.told += [done.stdout, done.stderr]
         said = json.loads(done.stdout)
-        self.house.settled(tenant)
-        entries = list(reversed(self.house.calls(tenant)))
-        return Run(said["results"], said["metered"], entries, provider.billed(), done.stdout, environment)
+        for name in (tenant, torn):
+            assert self.house.settled(name)["credits_held_micros"] == 0
+        entries, broken = self.entries(tenant), self.entries(torn)
+        return Run(environment, said["results"], said["metered"], entries, broken, list(self.sandbox.log))
+
+    def entries(self, tenant: str) -> list[dict[str, Any]]:
+        """Return a tenant's calls in the ledger, oldest first."""
+        return list(reversed(self.house.calls(tenant)))
 
     def check_secrets(self) -> None:
-        """Nothing that was sent, said or logged holds a secret that is not its reader's."""
-        metrics, log = self.house.metrics(), self.house.log
-        for name, provider in self.providers.items():
-            sent = bytes(provider.tap.sent)
-            for tenant, key in self.keys.items():
-                assert key.encode() not in sent, f"{name} was sent the key of {tenant}"
-            assert not sent or provider.secret.encode() in sent, f"{name} was never sent the operator's key"
-            told = repr([(record.query, record.headers) for record in provider.sandbox.log])
-            for where, text in {"log": log, "metrics": metrics, "answers": "".join(self.printed)}.items():
-                assert provider.secret not in text, f"the operator's key at {name} is in the {where}"
-            assert not any(key in told for key in self.keys.values())
+        """Check that the provider got the operator's key and no tenant's, and that nobody else got any."""
+        sent = bytes(self.tap.sent)
+        assert self.secret.encode() in sent, "the provider was never sent the operator's key"
         for tenant, key in self.keys.items():
-            for where, text in {"log": log, "metrics": metrics, "answers": "".join(self.printed)}.items():
+            assert key.encode() not in sent, f"the provider was sent the key of {tenant}"
+        assert not [record for record in self.sandbox.log if record.end == "leaked"]
+        seen = {"log": self.house.log, "metrics": self.house.metrics(), "answers": "".join(self.told)}
+        for where, text in seen.items():
+            assert self.secret not in text, f"the operator's key is in the {where}"
+            for tenant, key in self.keys.items():
                 assert key not in text, f"the key of {tenant} is in the {where}"
 
 
@@ -173,27 +179,24 @@ def interpreter(environment: str) -> Path:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, integrations: Sequence[str] = tuple(INTEGRATIONS)) -> Iterator[Stage]:
-    """Set the stage, and check at the end that no secret left its place and that the ledger verifies."""
+def stage(folder: Path, integration: str) -> Iterator[Stage]:
+    """Set the stage, and check at the end that the ledger verifies and that nothing broke."""
+    shapes = shapes_from(read_yaml(shipped("config") / "sandbox" / f"{integration}.yaml"), integration)
+    secret = f"sk-canary-of-the-operator-{integration}"
     with _background() as run:
-        providers, chosen = {}, {}
-        for name in integrations:
-            sandbox = Sandbox(shapes_from(read_yaml(shipped("config") / "sandbox" / f"{name}.yaml"), name), NO_PACE)
-            tap = Tap(run(sandbox.start()))
-            providers[name] = Provider(sandbox, tap, f"sk-canary-of-{name}-6f1d2c")
-            chosen[name] = {"upstream": run(tap.start()), "api_key": providers[name].secret}
-        house = House(folder, chosen).start()
-        set_ = Stage(house, providers)
+        sandbox = Sandbox(shapes, NO_PACE)
+        tap = Tap(run(sandbox.start()))
+        provider = {"upstream": run(tap.start()), "api_key": secret}
+        house = House(folder, {integration: provider}, {"log": {"level": "debug"}}).start()
         try:
-            yield set_
+            yield Stage(integration, house, sandbox, tap, secret)
             assert house.cli("ledger", "verify")["ok"] is True
-            set_.check_secrets()
+            assert house.stop() == 0, house.log
             assert "Traceback" not in house.log, house.log
         finally:
             house.stop()
-            for provider in providers.values():
-                run(provider.sandbox.stop())
-                run(provider.tap.stop())
+            run(sandbox.stop())
+            run(tap.stop())
 
 
 @contextlib.contextmanager
@@ -209,10 +212,58 @@ def _background() -> Iterator[Callable[[Awaitable[T]], T]]:
     def run(work: Awaitable[T]) -> T:
         return asyncio.run_coroutine_threadsafe(awaited(work), loop).result(30)
 
-    yield run
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    try:
+        yield run
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def check_ledger(integration: str, run: Run) -> None:
+    """Call by call: what the SDK showed, what the provider billed, what the ledger holds, what a calculator says."""
+    assert len(run.metered) == len(run.entries) == len(run.billed)
+    for shown, entry, billed in zip(run.metered, run.entries, run.billed, strict=True):
+        call, used = entry["call"], as_shown(billed)
+        assert shown["usage"] is None or shown["usage"] == {unit: used[unit] for unit in shown["usage"]}, shown["name"]
+        assert call["usage"] == disjoint(billed), shown["name"]
+        assert shown["model"] == call["model"] == billed.model
+        assert call["certainty"] == "exact"
+        assert -entry["amount_nanos"] == call["charge_nanos"] == price_nanos(integration, billed.model, used), shown[
+            "name"
+        ]
+
+
+def check_broken(integration: str, run: Run) -> None:
+    """A stream that broke off costs the tenant something, and never more than the provider bills for it."""
+    assert len(run.torn) == len(run.broken) > 2
+    for entry, billed in zip(run.torn, run.broken, strict=True):
+        assert entry["call"]["certainty"] == "at_least"
+        assert 0 < -entry["amount_nanos"] <= price_nanos(integration, billed.model, as_shown(billed))
+
+
+def disjoint(billed: Record) -> dict[str, int]:
+    """Return what a provider billed in units that do not overlap, without those of which there were none."""
+    units = {
+        "input_tokens": "uncached",
+        "cache_read_tokens": "cached",
+        "cache_write_5m_tokens": "written_short",
+        "cache_write_1h_tokens": "written_long",
+        "output_tokens": "output",
+    }
+    return {unit: billed.usage[name] for unit, name in units.items() if billed.usage[name]}
+
+
+def as_shown(billed: Record) -> dict[str, int]:
+    """Return what a provider billed as the calculator takes it: the input includes what was read and written."""
+    used = billed.usage
+    return {
+        "input_tokens": used["input"],
+        "cache_read_tokens": used["cached"],
+        "cache_write_tokens": used["written"],
+        "cache_write_1h_tokens": used["written_long"],
+        "output_tokens": used["output"],
+    }
 
 
 def price_nanos(integration: str, model: str, used: dict[str, int]) -> int:

@@ -133,9 +133,7 @@ CHAT = Shape(
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "gpt-5-mini",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "".join(WORDS)}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "".join(WORDS)}, "finish_reason": "stop"}],
         "usage": CHAT_USAGE,
     },
     events=(
@@ -176,9 +174,7 @@ RESPONSES = Shape(
     },
     answer=_RESPONSE,
     events=(
-        _named(
-            "response.created", response={**_RESPONSE, "status": "in_progress", "output": [], "usage": None}
-        ),
+        _named("response.created", response={**_RESPONSE, "status": "in_progress", "output": [], "usage": None}),
         *(_named("response.output_text.delta", item_id="msg_1", delta=word) for word in WORDS),
         _named("response.completed", response=_RESPONSE),
     ),

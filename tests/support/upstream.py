@@ -5,22 +5,28 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 
 @dataclass
 class Seen:
-    """One request as it came over the wire."""
+    """One request as it came over the wire; `turn` is its number on its connection."""
 
     line: str
     headers: dict[str, str]
     body: bytes
+    turn: int = 1
 
 
 @dataclass
 class Upstream:
-    """Answers each request with `answer`, which is handed the connection and may break it as it likes."""
+    """Answers each request with `answer`, which is handed the connection and may break it as it likes.
+
+    `early` is asked between the head and the body of a request.
+    """
 
     answer: Callable[[socket.socket, Seen], None]
+    early: Callable[[socket.socket], None] = lambda _: None
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
 
@@ -55,13 +61,16 @@ def _accept(server: socket.socket, fake: Upstream) -> None:
 
 def _serve(connection: socket.socket, fake: Upstream) -> None:
     with connection, contextlib.suppress(OSError), connection.makefile("rb") as reader:
+        turn = 0
         while line := reader.readline():
+            turn += 1
             headers = {}
             while (field_ := reader.readline().strip()) != b"":
                 name, _, value = field_.decode("latin-1").partition(":")
                 headers[name.strip().lower()] = value.strip()
+            fake.early(connection)
             body = reader.read(int(headers.get("content-length", "0")))
-            seen = Seen(line.decode("latin-1").strip(), headers, body)
+            seen = Seen(line.decode("latin-1").strip(), headers, body, turn)
             fake.seen.append(seen)
             fake.answer(connection, seen)
 
@@ -80,3 +89,14 @@ STREAM_END = b"0\r\n\r\n"
 def chunk(data: bytes) -> bytes:
     """Frame one piece of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def reset(connection: socket.socket) -> NoReturn:
+    """End the connection with a reset instead of an end of file."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    hang_up()
+
+
+def hang_up() -> NoReturn:
+    """End the connection where it is."""
+    raise ConnectionAbortedError

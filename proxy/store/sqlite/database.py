@@ -108,7 +108,7 @@ def _begin(connection: sqlite3.Connection, lock: FileLock, path: Path, card: Rat
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that is damaged, or whose wallets disagree with their entries or their holds."""
     if path.stat().st_size <= QUICK_CHECK_BYTES_MAX:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found = " ".join(connection.execute("PRAGMA quick_check(1)").fetchone()[0].split())
         if found != "ok":
             raise BadConfig(f"database: {path} is damaged ({found}); restore it from a backup")
     astray = [row[0] for row in connection.execute(START.wallets_astray)]

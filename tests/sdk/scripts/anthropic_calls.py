@@ -59,7 +59,11 @@ def messages(report, client):
 def cached(report, client):
     """A cache that is written, for an hour and for five minutes, and read again."""
     for name, ttl in (("cache written", "1h"), ("cache read", "1h"), ("short cache written", "5m")):
-        rules = {"type": "text", "text": f"The rules for {ttl}. " * 700, "cache_control": {"type": "ephemeral", "ttl": ttl}}
+        rules = {
+            "type": "text",
+            "text": f"The rules for {ttl} in {report.told['environment']}. " * 500,
+            "cache_control": {"type": "ephemeral", "ttl": ttl},
+        }
         answer = client.messages.create(model="claude-opus-4-8", max_tokens=20, system=[rules], messages=QUESTION)
         note_message(report, name, answer)
 
@@ -67,9 +71,7 @@ def cached(report, client):
 def tools(report, client):
     """A tool's round trip."""
     forced = {"type": "any"}
-    asked = client.messages.create(
-        model=MODEL, max_tokens=300, messages=QUESTION, tools=TOOLS, tool_choice=forced
-    )
+    asked = client.messages.create(model=MODEL, max_tokens=300, messages=QUESTION, tools=TOOLS, tool_choice=forced)
     report.meter("tool call", asked.model, of_usage(asked.usage))
     called = asked.content[0]
     report.note("tool call", {"name": called.name, "arguments": called.input, "stop": asked.stop_reason})

@@ -73,9 +73,7 @@ def tools(report, client):
         types.Content(role="user", parts=[result]),
     ]
     free = types.GenerateContentConfig(tools=[TOOL], automatic_function_calling=NO_LOOP)
-    note_answer(
-        report, "tool result", client.models.generate_content(model=MODEL, contents=conversation, config=free)
-    )
+    note_answer(report, "tool result", client.models.generate_content(model=MODEL, contents=conversation, config=free))
 
 
 def embed(report, client):
@@ -131,10 +129,11 @@ def refusals(report, base, told):
     report.fails("402 async generate", lambda: asyncio.run(refused(base, told["poor"])))
     report.fails("401", lambda: ask("fg-nobody-has-this-key"))
     report.fails("404 model", lambda: ask(told["key"], "gemini-none"))
-    report.fails("404 route", lambda: make(base, told["key"]).files.list())
-    report.fails("404 cache used", lambda: make(base, told["key"]).models.generate_content(
-        model=MODEL, contents=QUESTION, config={"cached_content": "cachedContents/of-somebody-else"}
-    ))
+    foreign = {"cached_content": "cachedContents/of-somebody-else"}
+    with make(base, told["key"]) as client:
+        report.fails("404 route", lambda: client.files.list())
+        ask_with = client.models.generate_content
+        report.fails("404 cache used", lambda: ask_with(model=MODEL, contents=QUESTION, config=foreign))
 
 
 def torn(report, base, told):

@@ -61,6 +61,13 @@ def charged(report, client):
     report.note("head", dict(raw.headers))
 
 
+def key_everywhere(report, base, key):
+    """An application that puts its key wherever any provider takes one: all of it is the same key."""
+    places = dict.fromkeys(("x-api-key", "api-key", "xi-api-key", "x-goog-api-key"), key)
+    with OpenAI(base_url=base, api_key=key, default_headers=places) as client:
+        note_chat(report, "key everywhere", client.chat.completions.create(model="gpt-5-mini", messages=QUESTION))
+
+
 def chat(report, client):
     note_chat(report, "chat", client.chat.completions.create(model="gpt-5-mini", messages=QUESTION))
     note_chunks(
@@ -208,7 +215,9 @@ def torn(report, base, told):
     report.fails("our key refused", lambda: client(2, status=401, message=leak).chat.completions.create(**ask))
     report.fails("our key shown", lambda: client(status=400, message=leak).chat.completions.create(**ask))
     report.fails("cut chat", lambda: list(client(cut_events=3).chat.completions.create(**ask, stream=True)))
-    report.fails("reset chat", lambda: list(client(cut_events=3, cut="reset").chat.completions.create(**ask, stream=True)))
+    report.fails(
+        "reset chat", lambda: list(client(cut_events=3, cut="reset").chat.completions.create(**ask, stream=True))
+    )
     report.fails("cut JSON", lambda: client(cut_bytes=40).chat.completions.create(**ask))
     report.fails("failed chat", lambda: list(client(error_events=3).chat.completions.create(**ask, stream=True)))
     say = {"model": "gpt-5", "input": "Hello", "stream": True}
@@ -222,6 +231,7 @@ def main():
     base = f"{told['edge']}/openai/v1"
     with OpenAI(base_url=base, api_key=told["key"]) as client:
         charged(report, client)
+        key_everywhere(report, base, told["key"])
         chat(report, client)
         tools(report, client)
         response_id = responses(report, client)

@@ -48,14 +48,23 @@ def test_an_exact_name_wins_over_the_suffix() -> None:
 
 def test_keeps_path_query_and_parameters_as_they_were_sent() -> None:
     route = accept(make_head("/other/models/a%2Fb:c:run?alt=sse&q=%20x"), HOUSE)
-    assert (route.path, route.query, route.parameters) == ("/models/a%2Fb:c:run", "alt=sse&q=%20x", {"model": "a%2Fb:c"})
+    assert (route.path, route.query, route.parameters) == (
+        "/models/a%2Fb:c:run",
+        "alt=sse&q=%20x",
+        {"model": "a%2Fb:c"},
+    )
     assert route.endpoint.name == "run"
 
 
 @pytest.mark.parametrize(
     ("host", "target", "refusal", "said"),
     [
-        ("x-proxy.faregate.test", "/acme/v1/chat", Refusal.UNKNOWN_INTEGRATION, "no integration 'x' here. Known: acme, other"),
+        (
+            "x-proxy.faregate.test",
+            "/acme/v1/chat",
+            Refusal.UNKNOWN_INTEGRATION,
+            "no integration 'x' here. Known: acme, other",
+        ),
         ("localhost", "/nobody/v1/chat", Refusal.UNKNOWN_INTEGRATION, "no integration 'nobody' here"),
         ("localhost", "/v1/chat", Refusal.UNKNOWN_INTEGRATION, "no integration 'v1' here"),
         ("localhost", "/", Refusal.UNKNOWN_INTEGRATION, "no integration 'the one named' here"),

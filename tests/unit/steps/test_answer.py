@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from doubles.acme import CALL, ENVELOPE, PaperSink, TENANT
+from doubles.acme import CALL, ENVELOPE, TENANT, PaperSink
 from doubles.books import make_bill
 
 from proxy.errors import Refusal, Refused

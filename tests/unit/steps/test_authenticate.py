@@ -63,7 +63,13 @@ async def test_finds_the_holder(places: tuple[str, ...], headers: list[tuple[str
         (("bearer",), [("Authorization", "Bearer ")], "", Refusal.INVALID_KEY, "No key was sent"),
         (("bearer",), [("x-api-key", "fg-known")], "", Refusal.INVALID_KEY, "No key was sent"),
         (("bearer",), [], "key=fg-known", Refusal.INVALID_KEY, "No key was sent"),
-        (("bearer",), [("Authorization", "Bearer fg-nobody")], "", Refusal.INVALID_KEY, "not known here, or was revoked"),
+        (
+            ("bearer",),
+            [("Authorization", "Bearer fg-nobody")],
+            "",
+            Refusal.INVALID_KEY,
+            "not known here, or was revoked",
+        ),
         (
             EVERYWHERE,
             [("Authorization", "Bearer fg-known"), ("x-api-key", "fg-other")],
@@ -114,9 +120,14 @@ async def test_a_key_ends_at_its_time(changes: dict[str, int], refusal: Refusal 
 
 async def test_unknown_and_revoked_are_told_the_same() -> None:
     said = []
-    for holder, secret in ((HOLDER, "fg-nobody"), (KeyHolder(structs.replace(HOLDER.key, revoked_at=1), HOLDER.tenant), "fg-known")):
+    for holder, secret in (
+        (HOLDER, "fg-nobody"),
+        (KeyHolder(structs.replace(HOLDER.key, revoked_at=1), HOLDER.tenant), "fg-known"),
+    ):
         with pytest.raises(Refused) as caught:
-            await authenticate(make_head("/", ("authorization", f"Bearer {secret}")), route("bearer"), Keys(holder), HandClock())
+            await authenticate(
+                make_head("/", ("authorization", f"Bearer {secret}")), route("bearer"), Keys(holder), HandClock()
+            )
         said.append(caught.value.message)
     assert said[0] == said[1]
 

@@ -110,7 +110,10 @@ async def test_a_permit_says_what_the_later_steps_need() -> None:
     assert (permit.prices.tenant, permit.prices.integration) == (HOLDER.tenant.id, "acme")
 
 
-@pytest.mark.parametrize(("stream", "streamed"), [({}, False), ({"stream": None}, False), ({"stream": False}, False), ({"stream": True}, True)])
+@pytest.mark.parametrize(
+    ("stream", "streamed"),
+    [({}, False), ({"stream": None}, False), ({"stream": False}, False), ({"stream": True}, True)],
+)
 async def test_streams_where_the_request_says_so(stream: dict[str, Any], streamed: bool) -> None:
     assert (await allow({"model": "m-1", **stream})).streamed is streamed
 
@@ -252,4 +255,3 @@ async def test_unowned_objects_pass_where_the_operator_allows_them_but_those_of_
 async def test_a_key_escape_does_not_hide_an_object() -> None:
     raw = b'{"model":"m-1","pre\\u0076ious":"ans-2"}'
     assert (await refused(raw, None, HOLDER, make_object("ans-2", tenant="tnt_other"))).refusal is Refusal.NOT_FOUND
-

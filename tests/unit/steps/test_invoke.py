@@ -83,7 +83,11 @@ async def test_the_same_bytes_go_out() -> None:
 
 
 async def test_neither_key_leaves_with_the_request() -> None:
-    permit = make_permit(route=make_route(query="a=1&key=fg-abc&b=fg-abc&c=%66g-abc&key&d", integration=make_integration(key_in=("query:key",))))
+    permit = make_permit(
+        route=make_route(
+            query="a=1&key=fg-abc&b=fg-abc&c=%66g-abc&key&d", integration=make_integration(key_in=("query:key",))
+        )
+    )
     request = outbound(HEAD, permit, Splices())
     assert request.target == "/v1/chat?a=1&d"
     assert "fg-" not in str(request.headers)
@@ -128,7 +132,9 @@ def test_usage_is_not_asked_for_where_it_comes_by_itself_or_is_unknown() -> None
     whole = make_permit({}, route=make_route(STREAMING))
     assert plan(whole, make_hold(), None, Refusing(set())) == Splices()
     assert plan(stream(), make_hold(), None, Refusing({("acme", "chat", "stream_options.usage")})) == Splices()
-    assert plan(stream(), make_hold(), None, Refusing({("other", "chat", "stream_options.usage")})) == Splices(ASK_USAGE)
+    assert plan(stream(), make_hold(), None, Refusing({("other", "chat", "stream_options.usage")})) == Splices(
+        ASK_USAGE
+    )
 
 
 async def test_the_spliced_request_differs_in_that_member_alone() -> None:

@@ -30,7 +30,14 @@ from proxy.steps.meter import HeldBytes, Own, Relay, added_by, begin_relay
 from proxy.upstream.door import Failure, UpstreamFailed
 from proxy.usage.certainty import Certainty
 
-JSON = json.dumps({"id": "ans-1", "model": "m-1", "choices": [{"message": {"content": "hi"}}], "usage": {"prompt": 10, "completion": 3}}).encode()
+JSON = json.dumps(
+    {
+        "id": "ans-1",
+        "model": "m-1",
+        "choices": [{"message": {"content": "hi"}}],
+        "usage": {"prompt": 10, "completion": 3},
+    }
+).encode()
 STREAM = (("Content-Type", "text/event-stream"),)
 CHARGE = [("faregate-charge-usd", "0.1")]
 ASKED = make_permit({"stream": True})
@@ -48,7 +55,9 @@ def relay_of(
 ) -> tuple[Relay, PaperSink]:
     sink = PaperSink()
     shared = shared or HeldBytes(1 << 20, 1 << 19, 5.0)
-    relay = begin_relay(CALL, permit or make_permit(), answer, splices or Splices(), sink, shared, clock or HandClock(), own)
+    relay = begin_relay(
+        CALL, permit or make_permit(), answer, splices or Splices(), sink, shared, clock or HandClock(), own
+    )
     return relay, sink
 
 
@@ -139,18 +148,12 @@ class SlowAnswer(PaperAnswer):
         return await super().read()
 
 
-async def until(truth: Any) -> None:
-    async with asyncio.timeout(5):
-        while not truth():
-            await asyncio.sleep(0.001)
-
-
 async def test_an_answer_that_takes_too_long_becomes_a_stream() -> None:
     answer = SlowAnswer(JSON[:20], JSON[20:])
     relay, sink = relay_of(answer, shared=HeldBytes(1 << 20, 1 << 19, 0.02))
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.run())
-        await until(lambda: sink.sent == JSON[:20])
+        await sink.until(lambda: sink.sent == JSON[:20])
         answer.go.set()
     assert sink.sent == JSON
     assert relay.whole
@@ -214,13 +217,15 @@ async def test_what_follows_the_end_marker_waits_for_the_settlement() -> None:
     assert CHARGE[0] not in sink.headers
 
 
-async def test_the_tail_is_let_go_where_the_provider_leaves_the_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_tail_is_let_go_where_the_provider_leaves_the_connection_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(meter, "TAIL_S", 0.01)
     answer = SlowAnswer(delta("a") + USAGE_FRAME + DONE, headers=STREAM)
     relay, sink = relay_of(answer, ASKED)
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.run())
-        await until(lambda: DONE in sink.sent)
+        await sink.until(lambda: DONE in sink.sent)
         assert sink.ended == ""
         answer.go.set()
 
@@ -238,7 +243,13 @@ async def whole(answer: PaperAnswer, permit: Permit, **changes: Any) -> tuple[Re
 
 
 async def test_the_headers_of_the_hop_do_not_pass() -> None:
-    headers = [*STREAM, ("Transfer-Encoding", "chunked"), ("Set-Cookie", "a=b"), ("x-request-id", "r1"), ("Faregate-X", "forged")]
+    headers = [
+        *STREAM,
+        ("Transfer-Encoding", "chunked"),
+        ("Set-Cookie", "a=b"),
+        ("x-request-id", "r1"),
+        ("Faregate-X", "forged"),
+    ]
     _, sink = await whole(streamed(DONE, headers=headers), ASKED)
     assert sink.headers == [STREAM[0], ("x-request-id", "r1"), ("faregate-call-id", CALL)]
 
@@ -362,7 +373,7 @@ async def test_news_are_told_once() -> None:
     assert relay.news() is None
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.run())
-        await until(lambda: sink.sent)
+        await sink.until(lambda: sink.sent != b"")
         news = relay.news()
         assert news is not None
         assert (news.output_bytes, news.certainty) == (5, Certainty.AT_LEAST)
@@ -373,7 +384,9 @@ async def test_news_are_told_once() -> None:
     assert later.output_bytes == 9
 
 
-@pytest.mark.parametrize(("answer", "permit"), [(streamed(delta("a"), delta("b"), DONE), ASKED), (PaperAnswer(JSON), make_permit())])
+@pytest.mark.parametrize(
+    ("answer", "permit"), [(streamed(delta("a"), delta("b"), DONE), ASKED), (PaperAnswer(JSON), make_permit())]
+)
 async def test_objects_are_recorded_before_their_names_go_out(answer: PaperAnswer, permit: Permit) -> None:
     owned: list[tuple[str, str]] = []
     relay, sink = relay_of(answer, permit, own=None)

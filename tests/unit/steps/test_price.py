@@ -22,7 +22,9 @@ BODY = b'{"model":"m-1"}'
 INPUT_BY_BYTES = 4
 """Fifteen bytes of request at four a token, rounded up."""
 
-WHOLE = Reading(model="m-1", usage={"input_tokens": 10, "output_tokens": 3}, reported=True, complete=True, output_bytes=9)
+WHOLE = Reading(
+    model="m-1", usage={"input_tokens": 10, "output_tokens": 3}, reported=True, complete=True, output_bytes=9
+)
 
 
 def permit_with(card: RateCard = CARD, margins: MarginTable | None = None) -> Permit:
@@ -43,50 +45,47 @@ def test_reported_usage_is_billed_as_it_stands() -> None:
 
 def test_a_bill_can_be_computed_again() -> None:
     permit = permit_with(margins=MarginTable(1, {(None, "acme", "output_tokens"): Decimal("33.33")}))
-    bill = price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": 7, "audio_seconds": Decimal("1.25"), "output_tokens": 3}))
+    bill = price_call(
+        permit,
+        HELD,
+        structs.replace(WHOLE, usage={"input_tokens": 7, "audio_seconds": Decimal("1.25"), "output_tokens": 3}),
+    )
     again = recompute(bill, HOLDER.tenant.id, CARD, permit.prices.margins)
-    assert (again.charge_nanos, again.cost_nanos, again.lines) == (bill.charge_nanos, bill.upstream_cost_nanos, bill.lines)
+    assert (again.charge_nanos, again.cost_nanos, again.lines) == (
+        bill.charge_nanos,
+        bill.upstream_cost_nanos,
+        bill.lines,
+    )
+
+
+EXACT, AT_LEAST, ESTIMATED = Certainty.EXACT, Certainty.AT_LEAST, Certainty.ESTIMATED
+UNREPORTED = {"usage": {}, "reported": False}
+CUT = {"complete": False}
+
+
+def used(inputs: int, outputs: int) -> dict[str, int]:
+    return {"input_tokens": inputs, "output_tokens": outputs}
 
 
 @pytest.mark.parametrize(
     ("reading", "certainty", "usage"),
     [
         # Cut after usage was reported for the last time: the provider's word is final.
-        ({"reported": True, "final": True, "complete": False}, Certainty.EXACT, {"input_tokens": 10, "output_tokens": 3}),
+        ({**CUT, "final": True}, EXACT, used(10, 3)),
         # Cut before: at least that, and at least the output that was seen.
-        (
-            {"reported": True, "complete": False, "usage": {"input_tokens": 10, "output_tokens": 1}, "output_bytes": 9},
-            Certainty.AT_LEAST,
-            {"input_tokens": 10, "output_tokens": 3},
-        ),
-        (
-            {"reported": True, "complete": False, "usage": {"input_tokens": 10, "output_tokens": 50}, "output_bytes": 9},
-            Certainty.AT_LEAST,
-            {"input_tokens": 10, "output_tokens": 50},
-        ),
-        (
-            {"reported": True, "complete": False, "usage": {"output_tokens": 5}, "output_bytes": 0},
-            Certainty.AT_LEAST,
-            {"input_tokens": INPUT_BY_BYTES, "output_tokens": 5},
-        ),
-        (
-            {"reported": True, "complete": False, "usage": {"cache_read_tokens": 7}, "output_bytes": 5},
-            Certainty.AT_LEAST,
-            {"cache_read_tokens": 7, "output_tokens": 2},
-        ),
+        ({**CUT, "usage": used(10, 1)}, AT_LEAST, used(10, 3)),
+        ({**CUT, "usage": used(10, 50)}, AT_LEAST, used(10, 50)),
+        ({**CUT, "usage": {"output_tokens": 5}, "output_bytes": 0}, AT_LEAST, used(INPUT_BY_BYTES, 5)),
+        ({**CUT, "usage": {"cache_read_tokens": 7}}, AT_LEAST, {"cache_read_tokens": 7, "output_tokens": 3}),
         # Never reported: bytes of request and of output count.
-        ({"usage": {}, "reported": False, "complete": False}, Certainty.AT_LEAST, {"input_tokens": 4, "output_tokens": 3}),
-        ({"usage": {}, "reported": False, "complete": True}, Certainty.ESTIMATED, {"input_tokens": 4, "output_tokens": 3}),
+        ({**UNREPORTED, **CUT}, AT_LEAST, used(INPUT_BY_BYTES, 3)),
+        (UNREPORTED, ESTIMATED, used(INPUT_BY_BYTES, 3)),
         # A stream gives at least one token an event.
-        (
-            {"usage": {}, "reported": False, "complete": False, "output_bytes": 9, "output_events": 7},
-            Certainty.AT_LEAST,
-            {"input_tokens": 4, "output_tokens": 7},
-        ),
+        ({**UNREPORTED, **CUT, "output_events": 7}, AT_LEAST, used(INPUT_BY_BYTES, 7)),
         # Absurd usage was not believed, but output was seen.
-        ({"usage": {}, "reported": False, "complete": True, "invalid": True}, Certainty.ESTIMATED, {"input_tokens": 4, "output_tokens": 3}),
+        ({**UNREPORTED, "invalid": True}, ESTIMATED, used(INPUT_BY_BYTES, 3)),
     ],
-)  # fmt: skip
+)
 def test_evidence(reading: dict[str, Any], certainty: Certainty, usage: dict[str, int]) -> None:
     bill = price_call(permit_with(), HELD, structs.replace(WHOLE, **reading))
     assert bill.certainty is certainty
@@ -113,7 +112,9 @@ def card_of(*models: ModelRates) -> RateCard:
 
 
 def test_the_model_of_the_answer_prices_it() -> None:
-    card = card_of(ModelRates(("m-1-2026",), (Rate("input_tokens", "10", 1_000_000), Rate("output_tokens", "10", 1_000_000))))
+    card = card_of(
+        ModelRates(("m-1-2026",), (Rate("input_tokens", "10", 1_000_000), Rate("output_tokens", "10", 1_000_000)))
+    )
     bill = price_call(permit_with(card), HELD, structs.replace(WHOLE, model="m-1-2026"))
     assert (bill.model, bill.parts[0].priced_as, bill.upstream_cost_nanos) == ("m-1-2026", "m-1-2026", 130_000)
 
@@ -127,7 +128,10 @@ def test_a_model_without_a_rate_is_priced_as_the_requests() -> None:
 def test_other_models_of_an_answer_are_billed_beside_it() -> None:
     card = card_of(ModelRates(("judge",), (Rate("input_tokens", "2", 1_000_000),)))
     bill = price_call(permit_with(card), HELD, structs.replace(WHOLE, other_models={"judge": {"input_tokens": 5}}))
-    assert [(part.model, part.usage) for part in bill.parts] == [("m-1", dict(WHOLE.usage)), ("judge", {"input_tokens": 5})]
+    assert [(part.model, part.usage) for part in bill.parts] == [
+        ("m-1", dict(WHOLE.usage)),
+        ("judge", {"input_tokens": 5}),
+    ]
     assert bill.upstream_cost_nanos == 22_000 + 10_000
 
 
@@ -148,7 +152,9 @@ def test_tier_context_and_day_of_the_hold_choose_the_rate() -> None:
     permit = permit_with(RateCard("v", {"acme": (ModelRates(("m-1",), rates),)}))
 
     def cost(tokens: int, tier: str | None = None) -> int:
-        return price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": tokens}, tier=tier)).upstream_cost_nanos
+        return price_call(
+            permit, HELD, structs.replace(WHOLE, usage={"input_tokens": tokens}, tier=tier)
+        ).upstream_cost_nanos
 
     assert cost(9) == 9_000
     assert cost(10) == 20_000

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from doubles.acme import TENANT
-from doubles.books import make_id, settle as ending_of
+from doubles.books import make_id
+from doubles.books import settle as ending_of
 
 from proxy.errors import LedgerUnavailable
 from proxy.ledger.call import Ending, Receipt

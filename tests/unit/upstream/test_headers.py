@@ -9,13 +9,38 @@ NONE: frozenset[str] = frozenset()
 
 @pytest.mark.parametrize(
     "name",
-    [*HOP_BY_HOP, *CREDENTIALS, "Host", "Content-Length", "Expect", "Via", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Faregate-Call-Id", "FAREGATE-x"],
+    [
+        *HOP_BY_HOP,
+        *CREDENTIALS,
+        "Host",
+        "Content-Length",
+        "Expect",
+        "Via",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "Faregate-Call-Id",
+        "FAREGATE-x",
+    ],
 )
 def test_never_goes_up(name: str) -> None:
     assert upward([(name, "value"), (name.title(), "value"), ("kept", "1")], NONE) == [("kept", "1")]
 
 
-@pytest.mark.parametrize("name", ["connection", "transfer-encoding", "content-length", "set-cookie", "location", "alt-svc", "server", "date", "faregate-charge-usd"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connection",
+        "transfer-encoding",
+        "content-length",
+        "set-cookie",
+        "location",
+        "alt-svc",
+        "server",
+        "date",
+        "faregate-charge-usd",
+    ],
+)
 def test_never_comes_down(name: str) -> None:
     assert downward([(name, "value"), (name.upper(), "value"), ("kept", "1")]) == [("kept", "1")]
 
@@ -36,7 +61,13 @@ def test_everything_else_goes_up_as_sent_and_in_order() -> None:
 
 
 def test_everything_else_comes_down_as_sent_and_in_order() -> None:
-    headers = [("X-Request-Id", "r"), ("x-ratelimit-remaining", "1"), ("Retry-After", "3"), ("Content-Encoding", "br"), ("Content-Type", "x")]
+    headers = [
+        ("X-Request-Id", "r"),
+        ("x-ratelimit-remaining", "1"),
+        ("Retry-After", "3"),
+        ("Content-Encoding", "br"),
+        ("Content-Type", "x"),
+    ]
     assert downward(headers) == headers
 
 

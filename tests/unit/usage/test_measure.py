@@ -144,6 +144,21 @@ def test_an_absurd_number_of_items() -> None:
     assert reading(SEARCHES, {"n": -1, "usage": {"prompt": 1}}).invalid
 
 
+@pytest.mark.parametrize(
+    ("documents", "region"),
+    [
+        ([{}], None),
+        ([{"usage": {"geo": "us"}}], "us"),
+        ([{"usage": {"geo": "global"}}], None),
+        ([{"usage": {"geo": "us"}}, {"usage": {}}], "us"),
+        ([{"usage": {"geo": 1}}], None),
+    ],
+)
+def test_the_region_that_served(documents: list[dict[str, Any]], region: str | None) -> None:
+    spec = {**CHAT, "region": {"at": "usage.geo", "standard": ["global"]}}
+    assert reading(spec, *documents).region == region
+
+
 TIERS = {**CHAT, "tier": {"at": ["usage.speed", "tier"], "standard": ["default", "standard"]}}
 
 

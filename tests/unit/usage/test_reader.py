@@ -210,6 +210,11 @@ def test_a_cut_document_still_shows_its_output_and_never_a_cut_number() -> None:
     assert (found.complete, found.unparsed, found.certainty) == (False, True, Certainty.AT_LEAST)
 
 
+def test_a_cut_name_is_not_taken_for_a_name() -> None:
+    found = read(Framing.JSON, b'{"text":"whole","id":"r1","model":"gpt-5-mi')
+    assert (found.model, found.object_ids, found.output_bytes) == ("", (("response", "r1"),), 5)
+
+
 def test_compressed_answers_are_decoded() -> None:
     packed = gzip.compress(json.dumps(ANSWER).encode())
     assert read(Framing.JSON, packed[:9], packed[9:], encoding="gzip").usage == USED

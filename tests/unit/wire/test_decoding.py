@@ -59,6 +59,15 @@ def test_every_encoding_is_undone_in_any_pieces(encoding: str | None, packed: by
     assert decode(encoding, packed, piece_bytes) == (TEXT, False)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate, brotli.compress, zstd], ids=range(5))
+def test_sizes_about_that_of_a_piece(pack: Callable[[bytes], bytes]) -> None:
+    encoding = {gzip.compress: "gzip", brotli.compress: "br", zstd: "zstd"}.get(pack, "deflate")
+    for size in range((1 << 18) - 4, (1 << 18) + 5):
+        text = (b"0123456789 and so on. " * 12_000)[:size]
+        assert decode(encoding, pack(text), 1 << 20) == (text, False)
+        assert decode(encoding, pack(text * 3), 1 << 20) == (text * 3, False)
+
+
 def test_what_is_there_is_given_out_at_once() -> None:
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     first = packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)

@@ -77,3 +77,8 @@ def readable(text: bytes) -> bool:
 def test_the_text_of_a_cut_document_is_kept() -> None:
     cut = b'{"choices":[{"message":{"content":"Half a sent'
     assert json.loads(next(closed(cut)))["choices"][0]["message"]["content"] == "Half a sent"
+
+
+def test_closing_takes_time_in_proportion_to_the_text() -> None:
+    deep = b"{" * 300_000
+    assert next(closed(deep)) == deep + b"}" * 300_000

@@ -1,5 +1,7 @@
 """What the strict reader refuses is what two parsers could read in two ways."""
 
+import re
+
 import pytest
 
 from proxy.wire.strict_json import DEPTH_MAX, parse_object
@@ -39,9 +41,8 @@ def test_returns_what_json_means() -> None:
     ],
 )
 def test_refuses_in_words_for_the_caller(body: bytes, fault: str) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"^{re.escape(fault)}"):
         parse_object(body)
-    assert str(caught.value).startswith(fault)
 
 
 def test_a_refusal_never_echoes_the_body() -> None:
@@ -54,7 +55,7 @@ def test_a_refusal_never_echoes_the_body() -> None:
         secret,
         b'{"k":"%s\xff"}' % secret,
     ):
-        with pytest.raises(ValueError) as caught:
+        with pytest.raises(ValueError, match=r"^(the|an object of the) body ") as caught:
             parse_object(body)
         assert secret.decode() not in str(caught.value)
 

@@ -84,9 +84,9 @@ def test_many_changes_to_a_hold_are_one_update(batch: Batch) -> None:
     later = Batch(batch.connection, 1)
     for text in ("a", "b", "c"):
         verbs.checkpoint(later, make_id("call", 1), text)
-    counted = spoken(later)
+    before = batch.connection.total_changes
     later.flush()
-    assert counted["UPDATE hold"] == 1
+    assert batch.connection.total_changes - before == 1
     kept = Batch(batch.connection, 1).find_hold(make_id("call", 1))
     assert kept is not None
     assert kept.evidence == "c"
@@ -101,5 +101,6 @@ def test_a_second_flush_writes_nothing(batch: Batch) -> None:
     batch.flush()
     assert counted.total() == 0
     batch.change(structs.replace(a_hold(batch, 1), evidence="x"))
+    before = batch.connection.total_changes
     batch.flush()
-    assert counted["UPDATE hold"] == 1
+    assert batch.connection.total_changes - before == 1

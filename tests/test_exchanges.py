@@ -1,0 +1,55 @@
+"""Exchanges written by hand from documented shapes: the cases that no recording shows, or that must never change.
+
+`tests/exchanges/{provider}/{reader}/{case}/` holds `request.json` (method, path, body), the answer as `response.json`
+or `response.sse`, and `expected.json`: fields of the reading, where `usage` and `certainty` are always given.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from doubles.recordings import SPECS
+
+from proxy.usage.reader import Reader
+from proxy.usage.reading import Reading
+from proxy.wire.framing import framing_of
+
+FOLDER = Path(__file__).resolve().parent / "exchanges"
+CASES = sorted(path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*/*/expected.json"))
+USUAL: dict[str, Any] = {
+    "other_models": {},
+    "tier": None,
+    "complete": True,
+    "failed": False,
+    "invalid": False,
+    "unparsed": False,
+}
+
+
+def read(case: str, piece_bytes: int) -> Reading:
+    provider, name, _ = case.split("/")
+    request = json.loads((FOLDER / case / "request.json").read_bytes())
+    answer = next((FOLDER / case).glob("response.*"))
+    content_type = "text/event-stream" if answer.suffix == ".sse" else "application/json"
+    streamed = bool(request["body"].get("stream")) or "stream" in request["path"]
+    reader = Reader(SPECS[provider][name], framing_of(content_type, streamed))
+    data = answer.read_bytes()
+    for at in range(0, len(data), piece_bytes):
+        reader.feed(data[at : at + piece_bytes])
+    return reader.finish()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 50, 100_000])
+@pytest.mark.parametrize("case", CASES)
+def test_an_exchange_reads_as_expected(case: str, piece_bytes: int) -> None:
+    reading = read(case, piece_bytes)
+    expected = USUAL | json.loads((FOLDER / case / "expected.json").read_bytes())
+    found = json.loads(msgspec.json.encode(reading)) | {"certainty": reading.certainty.value}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_there_are_exchanges_of_every_provider() -> None:
+    assert {case.split("/")[0] for case in CASES} == set(SPECS)
+    assert len(CASES) >= 40

@@ -1,0 +1,144 @@
+"""Running calls: each in a task of its own, which only `interrupt` cancels, and once."""
+
+import asyncio
+
+import pytest
+
+from proxy.doors import Running
+from proxy.ledger.call import Outcome
+from proxy.ledger.hold import Hold
+from proxy.tasks import Tasks
+
+
+class Call:
+    """As much of a call as `Running` needs."""
+
+    def __init__(self, interruptible: bool = True) -> None:
+        self.interruptible = interruptible
+        self.held: Hold | None = None
+
+
+class Work:
+    """The work of a call: it waits for `go`, and tells how it ended."""
+
+    def __init__(self, running: Running, call: Call) -> None:
+        self.running, self.call = running, call
+        self.began, self.go, self.over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.ended: Outcome | str = ""
+
+    async def run(self) -> None:
+        self.began.set()
+        try:
+            await self.go.wait()
+            self.ended = "done"
+        except asyncio.CancelledError:
+            self.ended = self.running.acknowledge(self.call)
+            await asyncio.sleep(0)  # settling takes a moment, and must be let
+        self.over.set()
+
+
+async def begin(interruptible: bool = True) -> tuple[Running, Call, Work, asyncio.Task[None]]:
+    """Let a caller wait for a call that runs."""
+    tasks = Tasks()
+    running, call = Running(tasks), Call(interruptible)
+    work = Work(running, call)
+    caller = tasks.start(running.carry(call, work.run()), name="caller")
+    await work.began.wait()
+    return running, call, work, caller
+
+
+async def test_a_call_is_known_while_it_runs() -> None:
+    running, call, work, caller = await begin()
+    assert (len(running), list(running)) == (1, [call])
+    work.go.set()
+    await caller
+    assert (len(running), list(running), work.ended) == (0, [], "done")
+
+
+async def test_a_caller_who_hangs_up_does_not_stop_the_call() -> None:
+    running, call, work, caller = await begin()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert (list(running), work.ended) == ([call], "")
+    work.go.set()
+    await work.over.wait()
+    assert work.ended == "done"
+
+
+async def test_an_interrupted_call_goes_on_to_its_end() -> None:
+    running, call, work, caller = await begin()
+    running.interrupt(call, Outcome.TIMED_OUT)
+    await caller
+    assert work.ended is Outcome.TIMED_OUT
+    assert work.over.is_set(), "its task was not cancelled a second time while it settled"
+    assert len(running) == 0
+
+
+async def test_asking_again_changes_nothing() -> None:
+    running, call, work, caller = await begin()
+    running.interrupt(call, Outcome.CALLER_GONE)
+    running.interrupt(call, Outcome.STOPPED)
+    assert running.why(call) is Outcome.CALLER_GONE
+    await caller
+    assert work.ended is Outcome.CALLER_GONE
+
+
+async def test_a_call_that_must_not_be_interrupted_now_is_told_later() -> None:
+    running, call, work, caller = await begin(interruptible=False)
+    running.interrupt(call, Outcome.STOPPED)
+    await asyncio.sleep(0)
+    assert (work.ended, running.why(call)) == ("", Outcome.STOPPED)
+    work.go.set()
+    await caller
+    assert work.ended == "done"
+
+
+async def test_a_call_that_is_over_or_was_never_here_is_left_alone() -> None:
+    running, call, work, caller = await begin()
+    work.go.set()
+    await caller
+    running.interrupt(call, Outcome.STOPPED)
+    running.interrupt(Call(), Outcome.STOPPED)
+    assert running.why(call) is None
+
+
+async def test_one_less_waits_for_the_next_to_end() -> None:
+    tasks = Tasks()
+    running = Running(tasks)
+    works = [Work(running, Call()) for _ in range(2)]
+    callers = [tasks.start(running.carry(work.call, work.run()), name="caller") for work in works]
+    for work in works:
+        await work.began.wait()
+    waiting = tasks.start(running.one_less(5), name="drain")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    works[1].go.set()
+    await waiting
+    assert not works[0].over.is_set()
+    works[0].go.set()
+    await asyncio.gather(*callers)
+    await running.one_less(5)  # none is left: nothing to wait for
+
+
+async def test_one_less_has_patience_only_for_so_long() -> None:
+    running, _, work, caller = await begin()
+    async with asyncio.timeout(5):
+        await running.one_less(0.01)
+    assert len(running) == 1
+    work.go.set()
+    await caller
+
+
+async def test_what_nobody_interrupted_was_stopped_from_outside() -> None:
+    """Cancelled by the loop itself, at the end of everything."""
+    running = Running(Tasks())
+    assert running.acknowledge(Call()) is Outcome.STOPPED
+
+
+async def test_the_calls_may_change_while_they_are_walked_over() -> None:
+    running, call, work, caller = await begin()
+    for each in running:
+        assert each is call
+        work.go.set()
+        await caller
