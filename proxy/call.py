@@ -35,8 +35,8 @@ from proxy.ledger.hold import Hold
 from proxy.metrics import Metrics
 from proxy.providers.json_path import matches
 from proxy.providers.permit import FreeRoute, Permit
-from proxy.providers.route import Route
-from proxy.steps.accept import accept
+from proxy.providers.route import Address, Route
+from proxy.steps.accept import accept, locate
 from proxy.steps.answer import PLAIN, charge_headers, refuse_call
 from proxy.steps.authenticate import authenticate
 from proxy.steps.authorize import admit_holder, authorize, free_token
@@ -62,6 +62,7 @@ class Call:
         self.sink = sink
         self.started_at = started_at
         self.began = began
+        self.address: Address | None = None
         self.route: Route | None = None
         self.holder: KeyHolder | None = None
         self.permit: Permit | None = None
@@ -87,7 +88,8 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
     try:
         if doors.running.draining:
             raise Refused(Refusal.DRAINING, "This server is shutting down. Try again.")
-        call.route = accept(head, doors.house)
+        call.address = locate(head, doors.house)
+        call.route = accept(head, call.address)
         call.holder = await authenticate(head, call.route, doors.directory, doors.clock)
         admit_holder(call.route, call.holder)
         body = await sink.read_body()
@@ -194,7 +196,7 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
 async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:
     """Send what the caller is still owed: the end of its answer, or why there is none."""
     relay, route = call.relay, call.route
-    envelope = route.integration.envelope if route is not None else PLAIN
+    envelope = call.address.integration.envelope if call.address is not None else PLAIN
     if end.fault is None and relay is not None:
         if route is not None and route.endpoint.objects.deletes and relay.status < 400:
             await doors.ledger.disown(route.integration.name, route.parameters[route.endpoint.objects.at])
@@ -217,9 +219,9 @@ def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
     if relay.status >= 400:
         return None
     reading = relay.reading()
-    bill = price_call(permit, held, reading, input_at_least=stopped)
-    answered = end.fault is None or call.sink.started
-    return bill if answered or bill.certainty is not Certainty.NONE else None
+    if end.fault is not None and not call.sink.started:
+        return None  # the caller is told of an error instead, and errors cost nothing
+    return price_call(permit, held, reading, input_at_least=stopped)
 
 
 def gone(call: Call) -> bool:

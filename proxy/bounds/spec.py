@@ -176,7 +176,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
     `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
-    allows. `window` stands for what is unknown where the rates state no window.
+    allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
+    is certainly read as input: evidence, where the provider reports none.
     """
 
     input: tuple[InputUnit, ...]
@@ -193,6 +194,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
     regions: tuple[Qualifier, ...] = ()
     references: tuple[Reference, ...] = ()
     window: int = 2_000_000
+    text: tuple[str, ...] = ()
 
 
 def marks(where: Mapping[str, str | None], paths: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -8,13 +8,13 @@ from math import ceil
 
 from msgspec import Struct, field, json
 
-from proxy.usage.certainty import Certainty
 from proxy.errors import FaregateError
 from proxy.ledger.ending import Due
 from proxy.money import Quantity
 from proxy.pricing.card import Conditions, RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Line, Priced, Prices, Used, price
+from proxy.usage.certainty import Certainty
 
 
 class Part(Struct, frozen=True):

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from proxy.usage.certainty import Certainty
 from proxy.money import ceil_div
+from proxy.usage.certainty import Certainty
 
 
 class Due(Struct, frozen=True):

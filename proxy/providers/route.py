@@ -8,6 +8,14 @@ from proxy.providers.endpoint import Endpoint
 from proxy.providers.integration import Integration
 
 
+class Address(Struct, frozen=True):
+    """Which integration a request is for, and the raw path and query as its provider knows them."""
+
+    integration: Integration
+    path: str
+    query: str
+
+
 class Route(Struct, frozen=True):
     """A request that matched an endpoint's template. `path` and `query` are as sent, `query` without its `?`."""
 

@@ -9,17 +9,17 @@ from typing import NoReturn
 
 from proxy.calls.head import Head
 from proxy.errors import Refusal, refuse
-from proxy.providers.integration import Integration
-from proxy.providers.route import House, Route
+from proxy.providers.route import Address, House, Route
 from proxy.tenants.key import SECRET_PREFIX
 
 _PATH = re.compile(r"/[A-Za-z0-9/_.:~@!$&'()*+,;=%-]*")
 _QUERY = re.compile(r"[A-Za-z0-9/_.:~@!$&'()*+,;=%?\[\]{}|^`-]*")
 
 
-def accept(head: Head, house: House) -> Route:
-    """Return where a request goes. Raises Refused: malformed_request, unknown_integration, unknown_endpoint or
-    method_not_allowed.
+def locate(head: Head, house: House) -> Address:
+    """Return which integration a request is for. Raises Refused: malformed_request or unknown_integration.
+
+    `{integration}.{base_domain}` wins over the `-proxy` suffix; any other host routes by the first path segment.
     """
     path, _, query = head.target.partition("?")
     if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
@@ -27,11 +27,29 @@ def accept(head: Head, house: House) -> Route:
             Refusal.MALFORMED_REQUEST,
             "The request target must be a path of unreserved characters; absolute URLs and fragments are refused.",
         )
-    integration, path = locate(head.host, path, house)
+    label = _label(head.host, house.base_domain)
+    if label is not None:
+        integration = house.integrations.get(label)
+        if integration is None and label.endswith("-proxy"):
+            integration = house.integrations.get(label.removesuffix("-proxy"))
+            if integration is None:
+                _unknown(label.removesuffix("-proxy"), house)
+        if integration is not None:
+            return Address(integration, path, query)
+    name, slash, rest = path[1:].partition("/")
+    integration = house.integrations.get(name)
+    if integration is None:
+        _unknown(name, house)
+    return Address(integration, slash + rest, query)
+
+
+def accept(head: Head, address: Address) -> Route:
+    """Return where a request goes. Raises Refused: unknown_endpoint or method_not_allowed."""
+    integration, path = address.integration, address.path
     found = integration.find(head.method, path)
     if isinstance(found, tuple):
         endpoint, parameters = found
-        return Route(integration, endpoint, path, query, parameters)
+        return Route(integration, endpoint, path, address.query, parameters)
     if found:
         refuse(
             Refusal.METHOD_NOT_ALLOWED,
@@ -41,27 +59,6 @@ def accept(head: Head, house: House) -> Route:
         Refusal.UNKNOWN_ENDPOINT,
         f"{integration.name} has no metered route {head.method} {_shown(path)}. Check the base URL and the path.",
     )
-
-
-def locate(host: str, path: str, house: House) -> tuple[Integration, str]:
-    """Return the integration that a Host and path name, and the path as the provider knows it.
-
-    `{integration}.{base_domain}` wins over the `-proxy` suffix; any other host routes by the first path segment.
-    """
-    label = _label(host, house.base_domain)
-    if label is not None:
-        integration = house.integrations.get(label)
-        if integration is None and label.endswith("-proxy"):
-            integration = house.integrations.get(label.removesuffix("-proxy"))
-            if integration is None:
-                _unknown(label.removesuffix("-proxy"), house)
-        if integration is not None:
-            return integration, path
-    name, slash, rest = path[1:].partition("/")
-    integration = house.integrations.get(name)
-    if integration is None:
-        _unknown(name, house)
-    return integration, slash + rest
 
 
 def _label(host: str, base_domain: str) -> str | None:

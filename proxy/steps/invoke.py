@@ -25,7 +25,7 @@ from proxy.wire.decoding import Decoder
 from proxy.wire.splice import splice
 
 ERROR_BODY_BYTES_MAX = 1_000_000
-REDACTED = b"[redacted]"
+REDACTED = "[redacted]"
 
 
 class ReadAnswer:
@@ -130,8 +130,15 @@ async def _send(head: Head, permit: Permit, leave: Hold | FreeRoute, splices: Sp
     if answer.status < 400:
         return answer
     headers, body = _decoded(answer.headers, await _read_error(answer))
-    secret = permit.route.integration.api_key.encode()
-    return ReadAnswer(answer.status, headers, body.replace(secret, REDACTED) if secret else body)
+    return _clean(ReadAnswer(answer.status, headers, body), permit.route.integration.api_key)
+
+
+def _clean(answer: ReadAnswer, secret: str) -> ReadAnswer:
+    """Take the operator's key out of an error: some providers repeat what they refuse."""
+    if not secret:
+        return answer
+    headers = [(name, value.replace(secret, REDACTED)) for name, value in answer.headers]
+    return ReadAnswer(answer.status, headers, answer.body.replace(secret.encode(), REDACTED.encode()))
 
 
 def _decoded(headers: Headers, body: bytes) -> tuple[Headers, bytes]:

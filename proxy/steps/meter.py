@@ -134,7 +134,11 @@ class Relay:
         return kept
 
     async def run(self) -> None:
-        """Relay until the provider's last byte. Raises UpstreamFailed if there is none."""
+        """Relay until the provider's last byte. Raises UpstreamFailed if there is none.
+
+        An event stream is whole when its own end was seen, whatever the connection says: a provider, or something
+        between, may close a stream in good form that it never finished.
+        """
         if not self._holding:
             await self._sink.start(self._answer.status, self.head)
         began = self._clock.monotonic()
@@ -145,7 +149,8 @@ class Relay:
                 await self._take(piece)
         reading = self.reading()
         await self._own_named(reading.object_ids)
-        self.whole = self._answer.framed or self._reader is None or reading.complete
+        told = self._reader is None or (self._answer.framed and self._meter.framing is not Framing.SSE)
+        self.whole = told or reading.complete or reading.failed
         if self._meter.decoder is not None:
             await self._relay(self._meter.decoder.finish())
         if self._meter.remover is not None:

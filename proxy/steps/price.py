@@ -1,11 +1,12 @@
 """Price: turn what was read of an answer into a bill, with the card and margins that the call was held with.
 
 Reported usage is the truth. Where there is none, or the answer was cut short, the bill rests on evidence: the bytes
-of output that were seen, and the bytes of the request. Where nothing was seen there is nothing to bill.
+of output that were seen, and the bytes of the request's text. Where nothing was seen there is nothing to bill.
 """
 
 from collections.abc import Mapping
 
+from proxy.bounds.text import text_bytes
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity, ceil_div
@@ -87,6 +88,15 @@ def context_of(quantities: Mapping[str, Quantity]) -> int:
     )
 
 
+def _some(unit: str, tokens: int) -> dict[str, Quantity]:
+    return {unit: tokens} if tokens else {}
+
+
+def _text(permit: Permit) -> int:
+    bound = permit.route.endpoint.bound
+    return text_bytes(permit.body, bound) if bound is not None else 0
+
+
 def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[Certainty, Mapping[str, Quantity]]:
     certainty = reading.certainty
     if certainty is Certainty.EXACT:
@@ -98,7 +108,7 @@ def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[C
         certainty = Certainty.AT_LEAST
     quantities = dict(reading.usage) if reading.reported else {}
     if not any(unit.startswith(("input_", "cache_")) for unit in quantities):
-        quantities["input_tokens"] = ceil_div(len(permit.raw), BYTES_PER_TOKEN)
+        quantities |= _some("input_tokens", ceil_div(_text(permit), BYTES_PER_TOKEN))
     output = max(reading.output_events, ceil_div(reading.output_bytes, BYTES_PER_TOKEN))
     if output > quantities.get("output_tokens", 0):
         quantities["output_tokens"] = output

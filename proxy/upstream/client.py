@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from msgspec import Struct
 from yarl import URL
 
@@ -15,6 +16,8 @@ from proxy.providers.permit import FreeRoute
 from proxy.upstream.door import Failure, Headers, Outbound, UpstreamFailed
 
 URLS_MAX = 4096
+WRITTEN_AT_ONCE = 2**18
+"""Bytes of a request that are given to the socket in one go."""
 
 
 class Patience(Struct, frozen=True):
@@ -23,6 +26,19 @@ class Patience(Struct, frozen=True):
     connect_s: float
     answer_s: float
     stall_s: float
+
+
+class Body(aiohttp.BytesPayload):
+    """A large request body, written piece by piece: aiohttp would write it at once, and warns that this blocks."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(b"")
+        self._value, self._size = body, len(body)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write it all; `content_length` is its own."""
+        for at in range(0, len(self._value), WRITTEN_AT_ONCE):
+            await writer.write(self._value[at : at + WRITTEN_AT_ONCE])
 
 
 class HttpAnswer:
@@ -111,7 +127,7 @@ class HttpUpstream:
                     request.method,
                     self._url(integration, request.target),
                     headers=headers,
-                    data=request.body or None,
+                    data=Body(request.body) if len(request.body) > WRITTEN_AT_ONCE else request.body or None,
                     allow_redirects=False,
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -56,14 +56,15 @@ def unblank(head: bytes) -> bytes:
 def sniff(expected: Framing, head: bytes) -> Framing | None:
     """Correct a framing by the first bytes of the body; None while these are only blanks.
 
-    JSON where events were due is an answer that was not streamed; an array there is streamed by its elements.
+    JSON where events were due is an answer that was not streamed; an array there is streamed by its elements. JSON
+    under the name of something else is JSON.
     Markup is an error page of something in between and is not read at all.
     """
     first = unblank(head)[:1]
     if not first:
         return None
     if expected is Framing.NONE or first == b"<":
-        return Framing.NONE
+        return Framing.JSON if first in b"{[" else Framing.NONE
     if expected is Framing.SSE and first == b"{":
         return Framing.JSON
     if expected is Framing.SSE and first == b"[":

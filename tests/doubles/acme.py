@@ -47,6 +47,7 @@ BOUND = BoundSpec(
     output=Output(units=(OutputUnit("output_tokens"),), maximum=("max_tokens",), assumed={"*": 8192}),
     references=(Reference("answer", "previous", tokens=True),),
     window=100_000,
+    text=("messages.*.content",),
 )
 ASK_USAGE = UsageSplice("stream_options.usage", (Match("choices", empty=True), Match("usage")), "stream_options")
 ENVELOPE = Envelope(

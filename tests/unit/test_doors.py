@@ -142,3 +142,25 @@ async def test_the_calls_may_change_while_they_are_walked_over() -> None:
         assert each is call
         work.go.set()
         await caller
+
+
+async def test_after_an_interruption_a_timeout_is_a_timeout_again() -> None:
+    """Settling has patience of its own; a cancellation that is still counted would make that look like another one."""
+    tasks = Tasks()
+    running, call = Running(tasks), Call()
+    began, said = asyncio.Event(), []
+
+    async def work() -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            running.acknowledge(call)
+        task = asyncio.current_task()
+        said.append(task.cancelling() if task else -1)
+
+    caller = tasks.start(running.carry(call, work()), name="caller")
+    await began.wait()
+    running.interrupt(call, Outcome.STOPPED)
+    await caller
+    assert said == [0]

@@ -34,6 +34,8 @@ NAMES = {
 
 BILL = make_bill(TENANT.id, 1, {"input_tokens": 1_000, "audio_seconds": Decimal("1.5")})
 
+HELD = make_hold(BILL.charge_nanos)
+
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"faregate_{name}", labels)
@@ -68,7 +70,7 @@ def test_two_processes_of_one_test_do_not_share_counters() -> None:
 def test_a_bill_that_was_paid() -> None:
     metrics = Metrics()
     for _ in range(2):
-        metrics.count_bill(BILL, Receipt(paid_nanos=BILL.charge_nanos))
+        metrics.count_bill(BILL, Receipt(paid_nanos=BILL.charge_nanos), HELD)
     assert value(metrics, "usage_total", meter="acme.input_tokens") == 2_000
     assert value(metrics, "usage_total", meter="acme.audio_seconds") == 3.0
     assert value(metrics, "upstream_cost_usd_total", integration="acme") == pytest.approx(
@@ -82,8 +84,8 @@ def test_a_bill_that_was_paid() -> None:
 
 def test_a_bill_that_was_waived_or_is_only_journalled_charges_nothing_yet() -> None:
     metrics = Metrics()
-    metrics.count_bill(BILL, None)
-    metrics.count_bill(BILL, Receipt(waived_nanos=BILL.charge_nanos))
+    metrics.count_bill(BILL, None, HELD)
+    metrics.count_bill(BILL, Receipt(waived_nanos=BILL.charge_nanos), structs.replace(HELD, waived=True))
     assert value(metrics, "charge_usd_total", integration="acme") in (None, 0)
     assert value(metrics, "upstream_cost_usd_total", integration="acme") == pytest.approx(
         2 * BILL.upstream_cost_nanos / 1e9
@@ -93,7 +95,7 @@ def test_a_bill_that_was_waived_or_is_only_journalled_charges_nothing_yet() -> N
 def test_a_shortfall_and_a_unit_without_a_rate_are_counted() -> None:
     metrics = Metrics()
     bill = structs.replace(BILL, unpriced=(("m-1", "web_searches"),), certainty=Certainty.AT_LEAST)
-    metrics.count_bill(bill, Receipt(paid_nanos=1, shortfall_nanos=1))
+    metrics.count_bill(bill, Receipt(paid_nanos=1, shortfall_nanos=1), HELD)
     assert value(metrics, "hold_shortfall_total") == 1
     assert value(metrics, "unpriced_units_total", integration="acme") == 1
     assert value(metrics, "usage_certainty_total", certainty="at_least") == 1
@@ -102,8 +104,16 @@ def test_a_shortfall_and_a_unit_without_a_rate_are_counted() -> None:
 def test_a_model_priced_as_another_is_counted_too() -> None:
     metrics = Metrics()
     part = structs.replace(BILL.parts[0], model="m-2")
-    metrics.count_bill(structs.replace(BILL, parts=(part,)), None)
+    metrics.count_bill(structs.replace(BILL, parts=(part,)), None, HELD)
     assert value(metrics, "unpriced_units_total", integration="acme") == 1
+
+
+@pytest.mark.parametrize(("wallet_nanos", "waived", "alarm"), [(0, False, None), (-1, False, 1), (-1, True, None)])
+def test_a_price_beyond_its_hold_says_that_a_bound_is_wrong(wallet_nanos: int, waived: bool, alarm: int | None) -> None:
+    metrics = Metrics()
+    held = make_hold(BILL.charge_nanos + wallet_nanos, waived=waived)
+    metrics.count_bill(BILL, Receipt(paid_nanos=1), held)
+    assert value(metrics, "hold_exceeded_total", integration="acme", endpoint="chat") == alarm
 
 
 def test_exposure_by_reason() -> None:

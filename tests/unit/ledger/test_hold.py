@@ -16,8 +16,8 @@ def request(most: int, cost: int, *, waived: bool = False) -> HoldRequest:
 
 @pytest.mark.parametrize(
     ("most", "cost", "granted", "share"),
-    [(120, 100, 120, 100), (120, 100, 60, 50), (120, 100, 61, 51), (120, 100, 0, 0), (0, 100, 0, 100), (90, 100, 90, 100)],
-)  # fmt: skip
+    [(120, 100, 120, 100), (120, 100, 60, 50), (120, 100, 61, 51), (120, 100, 0, 0), (0, 100, 0, 100)],
+)
 def test_the_cost_is_in_proportion_to_the_grant_rounded_up(most: int, cost: int, granted: int, share: int) -> None:
     assert open_hold(request(most, cost), granted, 1).cost_nanos == share
 

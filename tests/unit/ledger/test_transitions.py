@@ -127,7 +127,10 @@ def test_deposits_chain_on() -> None:
     assert wallet == Wallet(T, 5_000_050, 0, 100, 5, digest(entry))
 
 
-@pytest.mark.parametrize(("amount", "forced", "fits"), [(-3_999_900, False, True), (-3_999_901, False, False), (-9_000_000, True, True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("amount", "forced", "fits"),
+    [(-3_999_900, False, True), (-3_999_901, False, False), (-9_000_000, True, True)],
+)
 def test_money_on_hold_is_not_taken_back_unless_forced(amount: int, forced: bool, fits: bool) -> None:
     wallet, _ = begun()
     made = deposit(wallet, credit(T, amount, kind=Kind.ADJUSTMENT, forced=forced))

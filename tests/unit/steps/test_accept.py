@@ -3,8 +3,14 @@
 import pytest
 from doubles.acme import make_endpoint, make_head, make_house, make_integration
 
+from proxy.calls.head import Head
 from proxy.errors import Refusal, Refused
-from proxy.steps.accept import accept
+from proxy.providers.route import House, Route
+from proxy.steps.accept import accept, locate
+
+def route_of(head: Head, house: House) -> Route:
+    return accept(head, locate(head, house))
+
 
 ACME = make_integration()
 OTHER = make_integration(make_endpoint("/models/{model}:run", name="run"), name="other")
@@ -35,19 +41,19 @@ HOUSE = make_house(ACME, OTHER)
     ],
 )
 def test_finds_the_integration(host: str, target: str, integration: str, path: str) -> None:
-    route = accept(make_head(target, host=host), HOUSE)
+    route = route_of(make_head(target, host=host), HOUSE)
     assert (route.integration.name, route.path) == (integration, path)
 
 
 def test_an_exact_name_wins_over_the_suffix() -> None:
-    route = accept(make_head("/twin", host="acme-proxy.faregate.test"), make_house(ACME, TWIN))
+    route = route_of(make_head("/twin", host="acme-proxy.faregate.test"), make_house(ACME, TWIN))
     assert route.integration is TWIN
-    route = accept(make_head("/v1/chat", host="acme.faregate.test"), make_house(ACME, TWIN))
+    route = route_of(make_head("/v1/chat", host="acme.faregate.test"), make_house(ACME, TWIN))
     assert route.integration is ACME
 
 
 def test_keeps_path_query_and_parameters_as_they_were_sent() -> None:
-    route = accept(make_head("/other/models/a%2Fb:c:run?alt=sse&q=%20x"), HOUSE)
+    route = route_of(make_head("/other/models/a%2Fb:c:run?alt=sse&q=%20x"), HOUSE)
     assert (route.path, route.query, route.parameters) == (
         "/models/a%2Fb:c:run",
         "alt=sse&q=%20x",
@@ -92,11 +98,11 @@ def test_keeps_path_query_and_parameters_as_they_were_sent() -> None:
 )
 def test_refuses_what_is_not_listed(host: str, target: str, refusal: Refusal, said: str) -> None:
     with pytest.raises(Refused) as caught:
-        accept(make_head(target, host=host), HOUSE)
+        route_of(make_head(target, host=host), HOUSE)
     assert caught.value.refusal is refusal
     assert said in caught.value.message
 
 
 def test_says_so_when_nothing_is_switched_on() -> None:
     with pytest.raises(Refused, match="Known: none is switched on"):
-        accept(make_head("/acme/v1/chat"), make_house().__class__("faregate.test", {}))
+        route_of(make_head("/acme/v1/chat"), make_house().__class__("faregate.test", {}))

@@ -318,7 +318,7 @@ def test_only_our_frame_is_known_as_ours(data: bytes, ours: bool) -> None:
         (PaperAnswer(JSON[:-1], framed=False), make_permit(), False),
         (streamed(delta("a"), DONE, framed=False), ASKED, True),
         (streamed(delta("a"), framed=False), ASKED, False),
-        (streamed(delta("a")), ASKED, True),
+        (streamed(delta("a")), ASKED, False),
         (PaperAnswer(b"anything", framed=False), make_permit(route=make_route(MODELS)), True),
     ],
 )

@@ -18,9 +18,9 @@ from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
 
 HELD = make_hold()
-BODY = b'{"model":"m-1"}'
+BODY = b'{"model":"m-1","messages":[{"role":"user","content":"Why is it blue?"}]}'
 INPUT_BY_BYTES = 4
-"""Fifteen bytes of request at four a token, rounded up."""
+"""Fifteen bytes of text at four a token, rounded up."""
 
 WHOLE = Reading(
     model="m-1", usage={"input_tokens": 10, "output_tokens": 3}, reported=True, complete=True, output_bytes=9

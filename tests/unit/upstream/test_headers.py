@@ -10,8 +10,7 @@ NONE: frozenset[str] = frozenset()
 @pytest.mark.parametrize(
     "name",
     [
-        *HOP_BY_HOP,
-        *CREDENTIALS,
+        *sorted(HOP_BY_HOP | CREDENTIALS),
         "Host",
         "Content-Length",
         "Expect",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.store.sqlite import connect
 from proxy.store.sqlite.connect import connect_reader, connect_writer, read_only_uri
 
 
@@ -65,3 +66,25 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
 def test_names_are_quoted() -> None:
     assert read_only_uri(Path("/a b/c?d#e.db")) == "file:/a%20b/c%3Fd%23e.db?mode=ro"
     assert read_only_uri(Path("x.db"), immutable=True) == "file:x.db?mode=ro&immutable=1"
+
+
+def test_a_folder_that_cannot_be_written_is_read_as_immutable_unless_a_wal_says_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There SQLite cannot make its `-shm`, and says that it cannot open the file."""
+    path = tmp_path / "x.db"
+    connect_writer(path).close()
+    real = connect._reader
+
+    def as_if_unwritable(uri: str) -> sqlite3.Connection:
+        if "immutable" not in uri:
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(uri)
+
+    monkeypatch.setattr(connect, "_reader", as_if_unwritable)
+    reader = connect_reader(path)
+    assert reader.execute("SELECT 1").fetchone() == (1,)
+    reader.close()
+    (tmp_path / "x.db-wal").write_bytes(b"commits")
+    with pytest.raises(sqlite3.OperationalError):
+        connect_reader(path)

@@ -1,0 +1,30 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proxy.bounds.spec import BoundSpec, InputUnit
+from proxy.bounds.text import text_bytes
+from proxy.loading.providers import load_providers
+
+SPEC = BoundSpec(input=(InputUnit("input_tokens"),), text=("system", "messages.*.content", "messages.*.content.*.text"))
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [
+        ({}, 0),
+        ({"system": "ab", "model": "ignored"}, 2),
+        ({"messages": [{"role": "user", "content": "déjà"}]}, 6),
+        ({"messages": [{"content": [{"type": "text", "text": "abc"}, {"type": "image", "data": "x" * 999}]}]}, 3),
+        ({"messages": [{"content": 7}], "system": None}, 0),
+    ],
+)
+def test_only_text_counts_as_evidence(body: dict[str, Any], size: int) -> None:
+    assert text_bytes(body, SPEC) == size
+
+
+def test_every_metered_endpoint_says_where_its_text_is() -> None:
+    folder = Path(__file__).parents[3] / "config" / "providers"
+    for provider in load_providers(folder).values():
+        for endpoint in provider.endpoints:
+            assert endpoint.free or (endpoint.bound is not None and endpoint.bound.text), (provider.name, endpoint.name)
