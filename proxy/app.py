@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from ssl import Purpose, SSLContext, SSLError, create_default_context
@@ -117,10 +117,10 @@ def _run(settings: Settings, *, greet: bool) -> int:
 
 
 async def _main(settings: Settings, *, greet: bool) -> int:
-    stop = asyncio.Event()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_house(settings) as house, contextlib.AsyncExitStack() as listeners:
+        asyncio.get_running_loop().add_signal_handler(number, stop.ask)
+    async with open_house(settings, stop.broke) as house, contextlib.AsyncExitStack() as listeners:
         operator = web.AppRunner(operator_app(operator_doors(house)), access_log=None)
         at = settings.operator_listen
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
@@ -143,13 +143,31 @@ async def _main(settings: Settings, *, greet: bool) -> int:
                 )
             )
             sys.stdout.flush()
-        await stop.wait()
-        await drain(house, settings.limits.shutdown_grace_s)
-    return 0
+        await stop.asked.wait()
+        await drain(house, 0 if stop.broken else settings.limits.shutdown_grace_s)
+    return 1 if stop.broken else 0
+
+
+class Stop:
+    """Why the process ends: it was asked to, or its disk has failed and it must recover at its next start."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.broken = False
+
+    def ask(self) -> None:
+        """End in good order."""
+        self.asked.set()
+
+    def broke(self, why: str) -> None:
+        """End at once: after a failed fsync nothing that was written can be trusted, and none may be tried again."""
+        _log.critical("the ledger's disk has failed, so this process ends: %s", why)
+        self.broken = True
+        self.asked.set()
 
 
 @contextlib.asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[Opened]:
+async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncIterator[Opened]:
     """Open everything in order, and close it in the reverse one. Raises BadConfig."""
     clock = SystemClock()
     ids = SystemIds(clock)
@@ -163,7 +181,7 @@ async def open_house(settings: Settings) -> AsyncIterator[Opened]:
                 origin = await origin_of(stack, providers[name], chosen, settings.sandbox)
                 policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
                 integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
-        store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit)
+        store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit, broke=broke)
         await store.open(card)
         stack.push_async_callback(store.close)
         limits = settings.limits

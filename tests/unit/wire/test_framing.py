@@ -52,7 +52,7 @@ def test_what_an_endpoint_declares_wins() -> None:
         (Framing.NDJSON, b'{"a":1}', Framing.NDJSON),
         (Framing.JSON_ARRAY, b"[", Framing.JSON_ARRAY),
         (Framing.JSON_ARRAY, b'{"error"', Framing.JSON),
-        (Framing.NONE, b'{"a":1}', Framing.NONE),
+        (Framing.NONE, b'{"a":1}', Framing.JSON),
     ],
 )
 def test_first_bytes_have_the_last_word(expected: Framing, head: bytes, framing: Framing | None) -> None:
