@@ -207,8 +207,9 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             top_up_url=f"{settings.public_url}/billing",
         )
         metrics.watch(lambda: (call.held for call in doors.running))
-        keeper = asyncio.get_running_loop().create_task(keep_checkpoints(doors))
-        stack.callback(keeper.cancel)
+        jobs = Tasks()
+        stack.push_async_callback(jobs.drain, 0)
+        _ = jobs.start(keep_checkpoints(doors), name="checkpoints")
         yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
 
 

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from proxy.bounds.asking import Need
-from proxy.usage.certainty import Certainty
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
 from proxy.clock import date_of
@@ -49,6 +48,7 @@ from proxy.steps.settle import settle
 from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
 from proxy.upstream.door import Failure, UpstreamFailed
+from proxy.usage.certainty import Certainty
 
 _log = logging.getLogger("faregate.call")
 

@@ -1,4 +1,4 @@
-"""How much text a request holds: evidence of its input where the provider reported none, so never more than there is."""
+"""How much text a request holds: evidence of its input where the provider reported none, never more than there is."""
 
 from collections.abc import Mapping
 from typing import Any

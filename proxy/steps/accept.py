@@ -5,6 +5,7 @@ something joined or decoded.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NoReturn
 
 from proxy.calls.head import Head
@@ -47,17 +48,19 @@ def accept(head: Head, address: Address) -> Route:
     """Return where a request goes. Raises Refused: unknown_endpoint or method_not_allowed."""
     integration, path = address.integration, address.path
     found = integration.find(head.method, path)
-    if isinstance(found, tuple):
-        endpoint, parameters = found
-        return Route(integration, endpoint, path, address.query, parameters)
-    if found:
-        refuse(
-            Refusal.METHOD_NOT_ALLOWED,
-            f"{_shown(path)} of {integration.name} takes {', '.join(sorted(found))}, not {head.method}.",
-        )
+    if not isinstance(found, tuple):
+        _no_route(head.method, address, found)
+    endpoint, parameters = found
+    return Route(integration, endpoint, path, address.query, parameters)
+
+
+def _no_route(method: str, address: Address, allowed: Sequence[str]) -> NoReturn:
+    name, path = address.integration.name, _shown(address.path)
+    if allowed:
+        refuse(Refusal.METHOD_NOT_ALLOWED, f"{path} of {name} takes {', '.join(sorted(allowed))}, not {method}.")
     refuse(
         Refusal.UNKNOWN_ENDPOINT,
-        f"{integration.name} has no metered route {head.method} {_shown(path)}. Check the base URL and the path.",
+        f"{name} has no metered route {method} {path}. Check the base URL and the path.",
     )
 
 

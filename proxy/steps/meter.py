@@ -19,7 +19,7 @@ from proxy.providers.endpoint import UsageSplice
 from proxy.providers.json_path import matches
 from proxy.providers.permit import Permit
 from proxy.providers.splices import Splices
-from proxy.upstream.door import Answer, Headers
+from proxy.upstream.door import Answer, Failure, Headers, UpstreamFailed
 from proxy.upstream.headers import downward, value_of, without
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
@@ -171,6 +171,8 @@ class Relay:
     async def _take(self, piece: bytes) -> None:
         if self._meter.decoder is not None:
             piece = self._meter.decoder.feed(piece)
+            if self._meter.decoder.failed:
+                raise UpstreamFailed(Failure.CUT, sent=True)
         reader = self._reader
         if reader is not None:
             reader.feed(piece)

@@ -37,6 +37,7 @@ class Body(aiohttp.BytesPayload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Write it all; `content_length` is its own."""
+        del content_length
         for at in range(0, len(self._value), WRITTEN_AT_ONCE):
             await writer.write(self._value[at : at + WRITTEN_AT_ONCE])
 

@@ -25,9 +25,9 @@ class Seen:
         "object_ids",
         "output_bytes",
         "output_events",
+        "region",
         "reported",
         "sizes",
-        "region",
         "tiers",
         "usage",
     )

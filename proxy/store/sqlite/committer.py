@@ -120,7 +120,7 @@ class Committer:
             batch = Batch(self._connection, self._epoch)
             result = verb(batch)
             batch.flush()
-        except Exception as error:
+        except Exception as error:  # one verb's fault must not fail its neighbours
             if isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_FAULT):
                 raise  # not this verb's fault: nothing can be committed now
             execute("ROLLBACK TO verb")

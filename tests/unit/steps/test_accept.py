@@ -8,6 +8,7 @@ from proxy.errors import Refusal, Refused
 from proxy.providers.route import House, Route
 from proxy.steps.accept import accept, locate
 
+
 def route_of(head: Head, house: House) -> Route:
     return accept(head, locate(head, house))
 
@@ -106,3 +107,10 @@ def test_refuses_what_is_not_listed(host: str, target: str, refusal: Refusal, sa
 def test_says_so_when_nothing_is_switched_on() -> None:
     with pytest.raises(Refused, match="Known: none is switched on"):
         route_of(make_head("/acme/v1/chat"), make_house().__class__("faregate.test", {}))
+
+
+@pytest.mark.parametrize("target", ["/fg-secret/v1/chat", "/acme/v1/fg-secret", "/acme/v1/chat/fg-secret"])
+def test_a_key_in_a_path_is_not_repeated(target: str) -> None:
+    with pytest.raises(Refused) as caught:
+        route_of(make_head(target), HOUSE)
+    assert "fg-secret" not in caught.value.message
