@@ -26,8 +26,8 @@ from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
 from proxy.ids import ulid
-from proxy.jobs.checkpoints import keep_checkpoints
 from proxy.jobs.recovery import recover
+from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import Provider, load_providers
 from proxy.loading.rates import load_rates
@@ -54,6 +54,7 @@ from proxy.web.operator.app import operator_app
 from proxy.web.operator.doors import OperatorDoors
 from proxy.web.ops import Readiness
 
+PORTS = 65_536
 PORTS_TRIED = 50
 TASKS_GRACE_S = 5.0
 SANDBOX_KEY = "sandbox-key"
@@ -199,7 +200,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             clock=clock,
             ids=ids,
             tasks=tasks,
-            running=Running(tasks),
+            running=Running(),
             metrics=metrics,
             refusing=Refusing(set()),
             shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max, limits.json_held_s_max),
@@ -209,7 +210,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         metrics.watch(lambda: (call.held for call in doors.running))
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
-        _ = jobs.start(keep_checkpoints(doors), name="checkpoints")
+        _ = jobs.start(keep_watch(doors), name="watch")
         yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
 
 
@@ -272,7 +273,8 @@ async def listen(
     """Listen, and return the URL. A taken port is BadConfig naming it, or the next free one is taken."""
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    for port in range(at.port, at.port + (PORTS_TRIED if next_free and at.port else 1)):
+    tried = PORTS_TRIED if next_free and at.port else 1
+    for port in range(at.port, min(at.port + tried, PORTS)):
         site = web.TCPSite(runner, at.host, port, backlog=1024, ssl_context=tls)
         try:
             await site.start()
@@ -332,14 +334,15 @@ def admin_token(settings: Settings) -> str:
     if settings.admin_token:
         return str(settings.admin_token)
     path = settings.database.token_file
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        token = secrets.token_urlsafe(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(token + "\n")
-        return token
+    with contextlib.suppress(FileNotFoundError):
+        if kept := path.read_text().strip():
+            return kept  # an empty file is one that a crash has left before anybody could read a token in it
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(token + "\n")
+    return token
 
 
 def demo_settings(settings: Settings, known: Iterable[str]) -> Settings:

@@ -11,16 +11,18 @@
     settle          end the hold, write the entry, in one transaction
     answer          and only then the last byte
 
-Nothing before `hold` leaves a trace, so whoever is refused there was never charged. From `hold` on the call runs in a
-task of its own, and `finish` is the only way in which it ends, whatever happens: end of stream, caller gone, provider
-gone, time up, shutdown, or a fault of ours.
+Nothing before `hold` leaves a trace, so whoever is refused there was never charged. From `hold` on the call is seen
+through even if its caller leaves, and `finish` is the only way in which it ends, whatever happens: end of stream,
+caller gone, provider gone, time up, shutdown, or a fault of ours.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
+from urllib.parse import unquote
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from proxy.bounds.asking import Need
 from proxy.calls.head import Head
@@ -67,7 +69,7 @@ class Call:
         self.holder: KeyHolder | None = None
         self.permit: Permit | None = None
         self.need: Need | None = None
-        self.interruptible = True
+        self.interruptible = False
         self.held: Hold | None = None
         self.relay: Relay | None = None
 
@@ -80,6 +82,11 @@ class End(Struct, frozen=True):
     outcome: Outcome
     fault: Refused | None = None
     unseen: bool = False
+
+
+def broken() -> End:
+    """Return how a call ends that a fault of ours has stopped."""
+    return End(Outcome.STOPPED, Refused(Refusal.INTERNAL_ERROR, "Faregate failed on this call."), unseen=True)
 
 
 async def serve(head: Head, sink: Sink, doors: Doors) -> None:
@@ -99,35 +106,40 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
     except Refused as refused:
         await finish(call, End(Outcome.REFUSED, refused), doors)
         return
-    try:
-        await doors.running.carry(call, carry(call, call.permit, doors))
-    except asyncio.CancelledError:
-        caller_left(call, call.route, doors)
-        raise
+    except LedgerUnavailable:
+        unread = Refused(Refusal.LEDGER_UNAVAILABLE, "The ledger cannot be read now, so the call was not sent.")
+        await finish(call, End(Outcome.REFUSED, unread), doors)
+        return
+    except Exception:  # noqa: BLE001  # whatever broke in us, the caller is told so in its provider's words
+        _log.exception("call %s failed", call.id)
+        await finish(call, broken(), doors)
+        return
+    sink.when_gone(partial(caller_left, call, call.route, doors))
+    with doors.running.carrying(call):
+        await carry(call, call.permit, doors)
 
 
 async def carry(call: Call, permit: Permit, doors: Doors) -> None:
-    """See a call through, from its hold to its last byte, and turn every way in which that can end into `finish`."""
+    """See a call through, from its hold to its last byte, and turn every way in which that can end into `finish`.
+
+    A caller who leaves does not end it; `Running.interrupt` does, once: by policy, by age, or at a stop.
+    """
     try:
         leave = await take_leave(call, permit, doors)
-        async with asyncio.timeout(doors.call_age_s_max):
-            end = await attempt(call, permit, leave, doors)
+        call.interruptible = True  # from here on; an interruption that came before is seen by `attempt`
+        end = await attempt(call, permit, leave, doors)
     except Refused as refused:
         end = End(Outcome.REFUSED if call.held is None else Outcome.UPSTREAM_ERROR, refused)
     except UpstreamFailed as failed:
         end = failure(call, failed)
     except LedgerUnavailable:
         end = End(Outcome.STOPPED, Refused(Refusal.LEDGER_UNAVAILABLE, "The ledger cannot be written."), unseen=True)
-    except TimeoutError:
-        late = Refused(Refusal.UPSTREAM_TIMEOUT, "The call reached its maximum age and was stopped.")
-        end = End(Outcome.TIMED_OUT, late, unseen=True)
     except asyncio.CancelledError:
-        why = doors.running.acknowledge(call)
-        told = Refused(Refusal.DRAINING, "The call was stopped before its end.")
-        end = End(why, None if why is Outcome.CALLER_GONE else told, unseen=True)
+        end = interrupted(doors.running.acknowledge(call), unseen=True)
     except Exception:  # noqa: BLE001  # whatever broke in us, the money on hold must still find its end
         _log.exception("call %s failed", call.id)
-        end = End(Outcome.STOPPED, Refused(Refusal.INTERNAL_ERROR, "Faregate failed on this call."), unseen=True)
+        end = broken()
+    call.interruptible = False  # nothing may stop the end of a call
     await finish(call, end, doors)
 
 
@@ -135,20 +147,20 @@ async def take_leave(call: Call, permit: Permit, doors: Doors) -> Hold | FreeRou
     """Hold the call's worst case, or establish that its route is free: either is the leave to send."""
     if call.need is None:
         return free_token(permit)
-    call.interruptible = False  # a hold that may have been committed must be known
+    # Not interruptible: a hold that may have been committed must be known.
     call.held = await hold(call.id, permit, call.need, doors.ledger, call.started_at, doors.top_up_url)
-    call.interruptible = True
     return call.held
 
 
 async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Doors) -> End:
     """Invoke and meter, unless nobody waits for it any more."""
-    if gone(call) or doors.running.why(call):
-        return End(doors.running.why(call) or Outcome.CALLER_GONE)
+    why = Outcome.CALLER_GONE if gone(call) else doors.running.why(call)
+    if why is not None:
+        return interrupted(why, unseen=False)
     sent = doors.clock.monotonic()
     doors.metrics.overhead.observe(sent - call.began)
     invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
-    doors.metrics.ttfb.labels(permit.route.integration.name).observe(doors.clock.monotonic() - sent)
+    doors.metrics.ttfb.observe(doors.clock.monotonic() - sent, permit.route.integration.name)
     call.relay = begin_relay(
         call.id,
         permit,
@@ -178,7 +190,7 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
             bill = bill_of(call, call.permit, call.held, end)
         except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
             _log.exception("call %s cannot be priced", call.id)
-            end = structs.replace(end, unseen=True)
+            end = broken()
         unseen = end.unseen or (bill is not None and bill.certainty is Certainty.NONE)
         ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, unseen=unseen)
         try:
@@ -186,6 +198,9 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
         except LedgerUnavailable:
             unproven = Refused(Refusal.LEDGER_UNAVAILABLE, "The call could not be recorded, so it is not answered.")
             end = End(Outcome.STOPPED, unproven)
+        except Exception:  # noqa: BLE001  # whatever broke in us, an answer that was not settled must not look whole
+            _log.exception("call %s cannot be settled", call.id)
+            end = broken()
         doors.metrics.lag.observe(doors.clock.monotonic() - began)
     elif call.holder is not None:
         doors.ledger.record(record_of(call, end, doors))
@@ -197,9 +212,9 @@ async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | Non
     """Send what the caller is still owed: the end of its answer, or why there is none."""
     relay, route = call.relay, call.route
     envelope = call.address.integration.envelope if call.address is not None else PLAIN
-    if end.fault is None and relay is not None:
+    if end.fault is None and relay is not None and not end.unseen:
         if route is not None and route.endpoint.objects.deletes and relay.status < 400:
-            await doors.ledger.disown(route.integration.name, route.parameters[route.endpoint.objects.at])
+            await forget(route, doors)
         await relay.complete(charge_headers(bill, receipt))
         return
     if end.fault is not None and relay is not None and call.sink.started:
@@ -208,6 +223,14 @@ async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | Non
         await refuse_call(call.sink, end.fault, envelope, call.id)
     if relay is not None:
         relay.drop_kept()
+
+
+async def forget(route: Route, doors: Doors) -> None:
+    """Forget an object that was deleted. If that fails it keeps its owner, and the provider says that it is gone."""
+    try:
+        await doors.ledger.disown(route.integration.name, unquote(route.parameters[route.endpoint.objects.at]))
+    except LedgerUnavailable as error:
+        _log.warning("a deleted object of %s keeps its owner: %s", route.integration.name, error)
 
 
 def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
@@ -229,13 +252,21 @@ def gone(call: Call) -> bool:
     return call.sink.gone
 
 
-def checkpoint(call: Call, doors: Doors) -> None:
-    """Put what was seen of a running call into the ledger, if that is more than last time."""
+def watch(call: Call, doors: Doors) -> None:
+    """Look after a running call, once a second: stop it if it is too old, keep what was seen if that is news."""
+    if doors.clock.monotonic() - call.began > doors.call_age_s_max:
+        doors.running.interrupt(call, Outcome.TIMED_OUT)
     if call.held is None or call.relay is None or call.permit is None:
         return
     news = call.relay.news()
-    if news is not None:
-        doors.ledger.checkpoint(call.id, write_bill(price_call(call.permit, call.held, news)))
+    if news is None:
+        return
+    try:
+        evidence = write_bill(price_call(call.permit, call.held, news))
+    except Exception:  # noqa: BLE001  # one call that cannot be priced must not keep the others from being kept
+        _log.exception("call %s cannot be priced", call.id)
+        return
+    doors.ledger.checkpoint(call.id, evidence)
 
 
 def owner(call: Call, permit: Permit, doors: Doors) -> Own | None:
@@ -256,6 +287,14 @@ def caller_left(call: Call, route: Route, doors: Doors) -> None:
     """The caller hung up: by policy its answer is read on to the usage (drain), or stopped where it is."""
     if route.integration.policy.on_disconnect != "drain":
         doors.running.interrupt(call, Outcome.CALLER_GONE)
+
+
+def interrupted(why: Outcome, *, unseen: bool) -> End:
+    """Say how a call ends that was interrupted; a caller who left is told nothing."""
+    told = Refused(Refusal.DRAINING, "The call was stopped before its end.")
+    if why is Outcome.TIMED_OUT:
+        told = Refused(Refusal.UPSTREAM_TIMEOUT, "The call reached its maximum age and was stopped.")
+    return End(why, None if why is Outcome.CALLER_GONE else told, unseen)
 
 
 def failure(call: Call, failed: UpstreamFailed) -> End:
@@ -293,13 +332,13 @@ def record_of(call: Call, end: End, doors: Doors) -> CallRecord:
 def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metrics: Metrics) -> None:
     """Tell Prometheus."""
     if end.fault is not None:
-        metrics.refusals.labels(end.fault.refusal.code).inc()
+        metrics.refusals.add(1, end.fault.refusal.code)
     if call.route is None:
         return
     integration, endpoint = call.route.integration.name, call.route.endpoint.name
-    metrics.calls.labels(integration, endpoint, end.outcome.value).inc()
+    metrics.calls.add(1, integration, endpoint, end.outcome.value)
     if call.relay is not None and call.relay.reading().invalid:
-        metrics.invalid.labels(integration).inc()
+        metrics.invalid.add(1, integration)
     if receipt is not None:
         metrics.count_exposure(integration, end.outcome.value, receipt)
     if bill is not None and call.held is not None:

@@ -1,7 +1,8 @@
 """Everything that a call may reach, in one value, and the calls that are running now."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -28,13 +29,13 @@ class Carried(Protocol):
 
 
 class Running:
-    """The calls under way. A call is carried by a task of its own, which only `interrupt` ever cancels, and once."""
+    """The calls under way, each in the task of its caller's connection, which only `interrupt` cancels, and once."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self) -> None:
         self.draining = False
-        self._tasks = tasks
-        self._carried: dict[Carried, asyncio.Task[None]] = {}
+        self._carried: dict[Carried, asyncio.Task[Any] | None] = {}
         self._why: dict[Carried, Outcome] = {}
+        self._waiting: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._carried)
@@ -42,17 +43,23 @@ class Running:
     def __iter__(self) -> Iterator[Carried]:
         return iter(list(self._carried))
 
-    async def carry(self, call: Carried, work: Coroutine[Any, Any, None]) -> None:
-        """See a call through in a task of its own, however its caller fares."""
-        task = self._tasks.start(work, name="call")
-        self._carried[call] = task
-        task.add_done_callback(lambda _: self._forget(call))
-        await asyncio.shield(task)
+    @contextmanager
+    def carrying(self, call: Carried) -> Iterator[None]:
+        """Count a call among the running ones while the current task carries it."""
+        self._carried[call] = asyncio.current_task()
+        try:
+            yield
+        finally:
+            del self._carried[call]
+            self._why.pop(call, None)
+            if self._waiting is not None and not self._waiting.done():
+                self._waiting.set_result(None)
 
     async def one_less(self, patience_s: float) -> None:
         """Wait until a running call ends, at most so long."""
         if self._carried:
-            await asyncio.wait(self._carried.values(), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            self._waiting = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._waiting], timeout=patience_s)
 
     def interrupt(self, call: Carried, why: Outcome) -> None:
         """Stop a call's work where it is; it is settled with what was seen. Asking again changes nothing.
@@ -75,10 +82,6 @@ class Running:
         if task is not None:
             task.uncancel()
         return self._why.get(call, Outcome.STOPPED)
-
-    def _forget(self, call: Carried) -> None:
-        self._carried.pop(call, None)
-        self._why.pop(call, None)
 
 
 class Doors(Struct, frozen=True):

@@ -5,12 +5,13 @@ Money counters are floats because Prometheus has no other numbers; the ledger is
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 from proxy.ledger.bill import Bill
 from proxy.ledger.call import Receipt
 from proxy.ledger.hold import Hold
 from proxy.money import NANOS_PER_USD
+from proxy.tally import Spread, Tally
 
 _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -23,11 +24,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"faregate_{name}", text, labels, registry=registry)
+        def counter(name: str, text: str, *labels: str) -> Tally:
+            tally = Tally(f"faregate_{name}", text, labels)
+            registry.register(tally)
+            return tally
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(f"faregate_{name}", text, labels, buckets=buckets, registry=registry)
+        def histogram(name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Spread:
+            spread = Spread(f"faregate_{name}", text, bounds, labels)
+            registry.register(spread)
+            return spread
 
         self.calls = counter(
             "calls", "Calls of known endpoints by how they ended.", "integration", "endpoint", "outcome"
@@ -73,23 +78,23 @@ class Metrics:
     def count_bill(self, bill: Bill, receipt: Receipt | None, held: Hold) -> None:
         """Add a priced call; units and integrations come from data, so their number is bounded."""
         integration = bill.integration
-        self.certainty.labels(bill.certainty.value).inc()
-        self.cost.labels(integration).inc(usd(bill.upstream_cost_nanos))
+        self.certainty.add(1, bill.certainty.value)
+        self.cost.add(usd(bill.upstream_cost_nanos), integration)
         for line in bill.lines:
-            self.usage.labels(f"{integration}.{line.unit}").inc(float(line.quantity))
+            self.usage.add(float(line.quantity), f"{integration}.{line.unit}")
         if bill.unpriced or any(part.priced_as != part.model for part in bill.parts):
-            self.unpriced.labels(integration).inc()
+            self.unpriced.add(1, integration)
         if bill.charge_nanos > held.wallet_nanos and not held.waived:
-            self.over_hold.labels(integration, bill.endpoint).inc()
+            self.over_hold.add(1, integration, bill.endpoint)
         if receipt is not None:
-            self.charge.labels(integration).inc(usd(receipt.paid_nanos))
+            self.charge.add(usd(receipt.paid_nanos), integration)
             if receipt.shortfall_nanos:
-                self.shortfall.inc()
+                self.shortfall.add(1)
 
     def count_exposure(self, integration: str, reason: str, receipt: Receipt) -> None:
         """Add what no tenant paid; reasons are outcomes, so their number is bounded."""
         if receipt.exposure_nanos:
-            self.exposure.labels(integration, reason).inc(usd(receipt.exposure_nanos))
+            self.exposure.add(usd(receipt.exposure_nanos), integration, reason)
 
 
 def usd(nanos: int) -> float:

@@ -2,11 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 _log = logging.getLogger("faregate.tasks")
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """Await `work` at most so long. Raises TimeoutError, and then `work` was cancelled.
+
+    What `asyncio.timeout` does at a fraction of its price, which counts where every call pays it several times.
+    """
+    task = asyncio.current_task()
+    late = False
+
+    def ring() -> None:
+        nonlocal late
+        late = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, ring)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if late and task is not None and not task.uncancel():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 class Tasks:

@@ -1,6 +1,6 @@
 """The caller's side of a call, as the house sees it: bytes in, bytes out, and whether anybody still listens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 Headers = Sequence[tuple[str, str]]
@@ -12,6 +12,10 @@ class Sink(Protocol):
     @property
     def gone(self) -> bool:
         """Whether the caller has hung up, or has stopped reading for longer than is tolerated."""
+        ...
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when the caller hangs up; at once if that has happened."""
         ...
 
     @property

@@ -7,7 +7,6 @@ Three ways to relay, by what the answer is:
 - a held answer that grows too large, or takes too long, becomes a streamed one.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -19,6 +18,7 @@ from proxy.providers.endpoint import UsageSplice
 from proxy.providers.json_path import matches
 from proxy.providers.permit import Permit
 from proxy.providers.splices import Splices
+from proxy.tasks import within
 from proxy.upstream.door import Answer, Failure, Headers, UpstreamFailed
 from proxy.upstream.headers import downward, value_of, without
 from proxy.usage.reader import Reader
@@ -163,22 +163,21 @@ class Relay:
             return await self._answer.read()
         patience = self._shared.seconds_max - (self._clock.monotonic() - began) if self._holding else TAIL_S
         try:
-            async with asyncio.timeout(patience):
-                return await self._answer.read()
+            return await within(patience, self._answer.read())
         except TimeoutError:
             return None
 
     async def _take(self, piece: bytes) -> None:
         if self._meter.decoder is not None:
             piece = self._meter.decoder.feed(piece)
-            if self._meter.decoder.failed:
-                raise UpstreamFailed(Failure.CUT, sent=True)
         reader = self._reader
         if reader is not None:
             reader.feed(piece)
             self._unseen = True
             await self._own_named(reader.object_ids)
         await self._relay(piece if self._meter.remover is None else self._meter.remover.feed(piece))
+        if self._meter.decoder is not None and self._meter.decoder.failed:
+            raise UpstreamFailed(Failure.CUT, sent=True)  # what could be decoded has been relayed and read
 
     async def _own_named(self, named: Sequence[tuple[str, str]]) -> None:
         """Record the objects that the answer has named since the last time."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from proxy.errors import LedgerUnavailable
 from proxy.ledger.call import Ending, Receipt
 from proxy.store.doors import Ledger
-from proxy.tasks import Tasks
+from proxy.tasks import Tasks, within
 
 COMMIT_S = 0.25
 RETRY_FIRST_S = 0.1
@@ -33,8 +33,7 @@ class Journal(Protocol):
 async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks) -> Receipt | None:
     """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
     try:
-        async with asyncio.timeout(COMMIT_S):
-            return await ledger.end(ending)
+        return await within(COMMIT_S, ledger.end(ending))
     except (TimeoutError, LedgerUnavailable):
         pass
     try:

@@ -13,11 +13,12 @@ class Reading(Struct, frozen=True):
 
     `model` is the answer's own name for what produced it, "" if it has none; `other_models` are billed beside it.
     `tier` and `region` are what served it, where prices may differ by them.
-    `reported`: the provider's own usage was seen and is valid; `final`: it was the last word, even if the answer was cut after it; `complete`: the answer's end was seen.
-    `failed`: the answer says that it failed. `invalid`: its usage is absurd, so nothing of it is believed.
-    `unparsed`: some of its bytes could not be read. `output_bytes` is the UTF-8 length of visible output (text, tool
-    arguments, summaries of thoughts), `output_events` how many documents carried some. `object_ids` are (kind, id) of
-    objects that may be read or continued later. `reported_cost` is the provider's own price, decimal USD.
+    `reported`: the provider's own usage was seen and is valid; `final`: it was the last word, even if the answer was
+    cut after it; `complete`: the answer's end was seen. `failed`: the answer says that it failed. `invalid`: its usage
+    is absurd, so nothing of it is believed. `unparsed`: some of its bytes could not be read. `output_bytes` is the
+    UTF-8 length of visible output (text, tool arguments, summaries of thoughts), `output_events` how many documents
+    carried some. `object_ids` are (kind, id) of objects that may be read or continued later. `reported_cost` is the
+    provider's own price, decimal USD.
     """
 
     model: str = ""

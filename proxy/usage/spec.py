@@ -118,10 +118,10 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """How one kind of answer reports its usage. The same spec serves its JSON and its streamed form.
 
     `roots` are where an answer stands in a document (`.` itself, or wrapped in an event); `model`, `tier`, `region`,
-    `usage`, `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document (results of
-    a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths in the
-    document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end it.
-    Without `final` any usage is the last word. `details` maps a list in the usage object to the count it splits.
+    `usage`, `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document
+    (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
+    in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
+    it. Without `final` any usage is the last word. `details` maps a list in the usage object to the count it splits.
     """
 
     source: str

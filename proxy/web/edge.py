@@ -6,6 +6,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -46,6 +47,7 @@ class EdgeSink:
     def __init__(self, request: web.BaseRequest, limits: EdgeLimits) -> None:
         self._request = request
         self._limits = limits
+        self._loop = asyncio.get_running_loop()
         self._response: web.StreamResponse | None = None
         self._left = False
 
@@ -54,6 +56,14 @@ class EdgeSink:
         """Whether the caller has hung up, or has stopped reading."""
         transport = self._request.transport
         return self._left or transport is None or transport.is_closing()
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when the caller hangs up; at once if that has happened."""
+        protocol = self._request.protocol
+        if self.gone or not isinstance(protocol, EdgeHandler):
+            tell()
+        else:
+            protocol.tell_gone = tell
 
     @property
     def started(self) -> bool:
@@ -74,6 +84,9 @@ class EdgeSink:
             return b""
         if request.headers.get("Expect", "").lower() == "100-continue":
             self._continue()
+        if request.content.is_eof():  # it came whole, with its head
+            body = request.content.read_nowait()
+            return body if len(body) <= most else self._too_large()
         pieces, size = [], 0
         try:
             while piece := await asyncio.wait_for(request.content.readany(), self._limits.body_timeout_s):
@@ -83,7 +96,7 @@ class EdgeSink:
                 pieces.append(piece)
         except TimeoutError:
             refuse(Refusal.REQUEST_TIMEOUT, "The request's body did not arrive in time.")
-        except (web.RequestPayloadError, ValueError):
+        except (web.RequestPayloadError, ConnectionError, ValueError):
             refuse(Refusal.MALFORMED_REQUEST, "The request's body is broken off or badly framed.")
         return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
@@ -130,16 +143,17 @@ class EdgeSink:
 
     async def _guard(self, work: Awaitable[object]) -> None:
         """Await a write; one that fails or stalls means that nobody listens any more."""
+        timer = self._loop.call_later(self._limits.caller_stall_s, self._abort)
         try:
-            async with asyncio.timeout(self._limits.caller_stall_s):
-                await work
-        except TimeoutError:
-            _log.info("a caller stopped reading and was cut off")
-            self._abort()
+            await work
         except _GONE:
             self._left = True
+        finally:
+            timer.cancel()
 
     def _abort(self) -> None:
+        """Give a caller up who reads nothing: the write that waits for it fails then."""
+        _log.info("a caller stopped reading and was cut off")
         self._left = True
         if self._request.transport is not None:
             self._request.transport.abort()
@@ -148,14 +162,24 @@ class EdgeSink:
         if self._request.transport is not None:
             self._request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _too_large(self) -> None:
+    def _too_large(self) -> NoReturn:
         refuse(Refusal.TOO_LARGE, f"The request's body is larger than {self._limits.body_bytes_max} bytes.")
 
 
 class EdgeHandler(RequestHandler):
     """aiohttp's connection handler, but for its error page, which would echo what it could not parse."""
 
-    __slots__ = ()
+    __slots__ = ("tell_gone",)
+
+    def __init__(self, manager: "EdgeServer", **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self.tell_gone: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell the call that its caller is gone; it decides for itself what that means."""
+        super().connection_lost(exc)
+        if self.tell_gone is not None:
+            self.tell_gone()
 
     def handle_error(
         self,
@@ -164,10 +188,17 @@ class EdgeHandler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request that no call came of, and close the connection."""
-        del request, message
+        """Answer a request that no call came of, and close the connection.
+
+        Raises ConnectionError where part of an answer was sent already: another head must not stand in its body.
+        """
+        del message
         if status >= 500:
             _log.error("the edge failed on a request", exc_info=exc)
+        if request.writer.output_size > 0:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionError("an answer was under way already")
         code = Refusal.MALFORMED_REQUEST if status < 500 else Refusal.INTERNAL_ERROR
         words = "The request is not valid HTTP." if status < 500 else "Faregate failed on this request."
         body = PLAIN.render(Refused(code, words), "")
@@ -186,19 +217,22 @@ class EdgeServer(web.Server):
 
 
 def edge_server(serve: Serve, limits: EdgeLimits) -> EdgeServer:
-    """Return the server of the data plane. A caller who hangs up cancels its handler; the call is seen through."""
+    """Return the server of the data plane. A caller who hangs up does not end its call."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.version not in VERSIONS:
             return request.protocol.handle_error(request, 400)
         sink = EdgeSink(request, limits)
         head = Head(request.method, request.raw_path, request.headers.get("Host", ""), tuple(request.headers.items()))
-        await serve(head, sink)
+        try:
+            await serve(head, sink)
+        finally:
+            if isinstance(request.protocol, EdgeHandler):
+                request.protocol.tell_gone = None
         return sink.response
 
     return EdgeServer(
         handle,
-        handler_cancellation=True,
         access_log=None,
         auto_decompress=False,
         max_field_size=limits.header_bytes_max,

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 from click import Group
+
 from proxy.cli.main import faregate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -198,6 +198,7 @@ class PaperSink:
         self.headers: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
         self.ended = ""
+        self._tell: Callable[[], None] | None = None
         self._changed = asyncio.Event()
 
     async def until(self, truth: Callable[[], bool]) -> None:
@@ -216,6 +217,18 @@ class PaperSink:
     def sent(self) -> bytes:
         """What was sent of the body."""
         return b"".join(self.pieces)
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        """Keep whom to tell; `leave` does."""
+        self._tell = tell
+        if self.gone:
+            tell()
+
+    def leave(self) -> None:
+        """Hang up."""
+        self.gone = True
+        if self._tell is not None:
+            self._tell()
 
     async def read_body(self) -> bytes:
         """Return the request's body."""

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from proxy.bounds.spec import BoundSpec, InputUnit
 from proxy.bounds.text import text_bytes
 from proxy.loading.providers import load_providers

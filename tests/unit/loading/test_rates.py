@@ -1,6 +1,5 @@
 """The rate card as it is read: what the files mean, what is refused and how, and what the built-in ones promise."""
 
-import time
 from collections.abc import Callable
 from datetime import date
 from fnmatch import fnmatchcase
@@ -113,7 +112,8 @@ models:
         card = load_rates(write(p=HEAD + rows))
 
         def usd(name: str, unit: str, **conditions: str) -> str:
-            rate = card.rate(found(card, name), unit, Conditions(**conditions))  # type: ignore[arg-type]  # strings only
+            told = Conditions(tier=conditions.get("tier"), region=conditions.get("region"))
+            rate = card.rate(found(card, name), unit, told)
             assert rate is not None
             return rate.usd
 
@@ -346,11 +346,6 @@ class TestBuiltIn:
 
     def test_the_three_providers_are_there(self) -> None:
         assert set(self.CARD.integrations) == {"openai", "anthropic", "gemini"}
-
-    def test_loads_fast(self) -> None:
-        began = time.process_time()
-        load_rates(shipped("rates"))
-        assert time.process_time() - began < 0.3
 
     def test_survives_json(self) -> None:
         assert msgspec.json.decode(msgspec.json.encode(self.CARD), type=RateCard) == self.CARD

@@ -8,8 +8,8 @@ from doubles.acme import CALL, HandClock, PaperAnswer, PaperSink, delta, make_he
 
 from proxy.call import Call
 from proxy.doors import Doors
-from proxy.jobs import checkpoints
-from proxy.jobs.checkpoints import keep_checkpoints
+from proxy.jobs import watch
+from proxy.jobs.watch import keep_watch
 from proxy.ledger.bill import read_bill
 from proxy.providers.splices import Splices
 from proxy.steps.meter import HeldBytes, begin_relay
@@ -18,7 +18,7 @@ from proxy.usage.certainty import Certainty
 
 
 class Books:
-    """A ledger that keeps checkpoints."""
+    """A ledger that keeps watch."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str, str]] = []
@@ -50,11 +50,11 @@ def streaming_call() -> Call:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "PERIOD_S", 0.001)
+    monkeypatch.setattr(watch, "PERIOD_S", 0.001)
 
 
 async def run_for(house: House, until: Any) -> None:
-    job = Tasks().start(keep_checkpoints(cast("Doors", house)), name="checkpoints")
+    job = Tasks().start(keep_watch(cast("Doors", house)), name="checkpoints")
     async with asyncio.timeout(5):
         await until()
     assert not job.done()
