@@ -7,9 +7,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from prometheus_client import Gauge
+
 from proxy.errors import Refusal
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
+from proxy.tally import Spread, Tally
 
 ROOT = Path(__file__).resolve().parent.parent
 MEANINGS = {
@@ -94,15 +97,16 @@ def metrics() -> str:
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
-    made = Metrics()
-    known = sorted(vars(made).values(), key=lambda value: getattr(value, "_name", ""))
-    for metric in known:
-        name = getattr(metric, "_name", None)
-        if name is not None:
-            kind = getattr(metric, "_type", "")
-            full = f"{name}_total" if kind == "counter" else name
-            labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ()))
-            lines.append(f"| `{full}` | {kind} | {labels} | {getattr(metric, '_documentation', '')} |")
+    rows = []
+    for metric in vars(Metrics()).values():
+        if isinstance(metric, (Tally, Spread)):
+            name = f"{metric.name}_total" if metric.kind == "counter" else metric.name
+            rows.append((name, metric.kind, metric.labels, metric.text))
+        elif isinstance(metric, Gauge):
+            (family,) = metric.collect()
+            rows.append((family.name, family.type, (), family.documentation))
+    for name, kind, labels, text in sorted(rows):
+        lines.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {text} |")
     return "\n".join(lines) + "\n"
 
 

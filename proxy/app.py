@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import secrets
@@ -57,6 +58,9 @@ from proxy.web.ops import Readiness
 PORTS = 65_536
 PORTS_TRIED = 50
 TASKS_GRACE_S = 5.0
+GC_THRESHOLDS = (20_000, 20, 50)
+"""A call makes few cycles, so collections may be rarer than Python's own (700, 10, 10)."""
+
 SANDBOX_KEY = "sandbox-key"
 SANDBOXED = ProviderSettings(upstream=Upstream(SANDBOX))
 
@@ -122,13 +126,16 @@ async def _main(settings: Settings, *, greet: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
     async with open_house(settings, stop.broke) as house, contextlib.AsyncExitStack() as listeners:
-        operator = web.AppRunner(operator_app(operator_doors(house)), access_log=None)
+        operator = web.AppRunner(operator_app(operator_doors(house)), access_log=None, shutdown_timeout=TASKS_GRACE_S)
         at = settings.operator_listen
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
         await recover_all(house)
-        edge = web.ServerRunner(edge_server(partial(serve_call, doors=house.doors), edge_limits(settings)))
+        edge = web.ServerRunner(
+            edge_server(partial(serve_call, doors=house.doors), edge_limits(settings)), shutdown_timeout=TASKS_GRACE_S
+        )
         tls = edge_tls(settings.tls)
         edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
+        settle_memory()
         house.readiness.ready()
         _log.info(
             "serving %s on %s; operator API and metrics on %s",
@@ -253,12 +260,18 @@ async def drain(house: Opened, grace_s: float) -> None:
     running = house.doors.running
     running.draining = True
     _log.info("stopping: %d calls are running", len(running))
-    deadline = house.clock.monotonic() + grace_s
-    while len(running) and house.clock.monotonic() < deadline:
-        await running.one_less(deadline - house.clock.monotonic())
+    await none_left(house, grace_s)
     for call in running:
         running.interrupt(call, Outcome.STOPPED)
+    await none_left(house, TASKS_GRACE_S)
     await house.doors.tasks.drain(TASKS_GRACE_S)
+
+
+async def none_left(house: Opened, patience_s: float) -> None:
+    """Wait until no call runs any more, at most so long."""
+    deadline = house.clock.monotonic() + patience_s
+    while len(house.doors.running) and (left := deadline - house.clock.monotonic()) > 0:
+        await house.doors.running.one_less(left)
 
 
 async def listen(
@@ -310,6 +323,13 @@ def edge_limits(settings: Settings) -> EdgeLimits:
     """Return the edge's part of the limits."""
     limits = settings.limits
     return EdgeLimits(limits.body_bytes_max, limits.body_timeout_s, limits.caller_stall_s, limits.header_bytes_max)
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what start-up made stays: it need not look through rates and routes again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def edge_tls(tls: Tls) -> SSLContext | None:

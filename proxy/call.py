@@ -115,8 +115,11 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
         await finish(call, broken(), doors)
         return
     sink.when_gone(partial(caller_left, call, call.route, doors))
-    with doors.running.carrying(call):
+    doors.running.enter(call)
+    try:
         await carry(call, call.permit, doors)
+    finally:
+        doors.running.leave(call)
 
 
 async def carry(call: Call, permit: Permit, doors: Doors) -> None:

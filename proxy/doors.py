@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -43,17 +42,16 @@ class Running:
     def __iter__(self) -> Iterator[Carried]:
         return iter(list(self._carried))
 
-    @contextmanager
-    def carrying(self, call: Carried) -> Iterator[None]:
-        """Count a call among the running ones while the current task carries it."""
+    def enter(self, call: Carried) -> None:
+        """Count a call among the running ones; the current task carries it."""
         self._carried[call] = asyncio.current_task()
-        try:
-            yield
-        finally:
-            del self._carried[call]
-            self._why.pop(call, None)
-            if self._waiting is not None and not self._waiting.done():
-                self._waiting.set_result(None)
+
+    def leave(self, call: Carried) -> None:
+        """A call has ended."""
+        del self._carried[call]
+        self._why.pop(call, None)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def one_less(self, patience_s: float) -> None:
         """Wait until a running call ends, at most so long."""

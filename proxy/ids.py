@@ -9,6 +9,8 @@ PREFIXES = ("tnt", "key", "bal", "txn", "led", "call", "aud")
 ULID_LENGTH = 26
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
+"""Two characters are ten bits, the first two the highest."""
 
 
 class Ids(Protocol):
@@ -22,11 +24,7 @@ class Ids(Protocol):
 def ulid(milliseconds: int, randomness: int) -> str:
     """Write 48 bits of Unix time and 80 random bits as 26 characters of Crockford's base 32."""
     value = (milliseconds << 80) | randomness
-    pairs = []
-    for _ in range(ULID_LENGTH // 2):
-        value, pair = divmod(value, 1024)
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def is_id(text: str, prefix: str) -> bool:

@@ -23,7 +23,8 @@ async def within(seconds: float, work: Awaitable[T]) -> T:
         if task is not None:
             task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(seconds, ring)
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(seconds, ring) if seconds > 0 else loop.call_soon(ring)
     try:
         return await work
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """The dearest price that can apply: among units, tiers, regions and sizes of context, margin included."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ class Dearest(Struct, frozen=True):
     price: tuple[int, int]
 
 
-class Market(Struct, frozen=True):
+class Market(Struct, frozen=True, dict=True):
     """The prices of one model that can apply to a call: every combination of their conditions."""
 
     prices: Prices
@@ -31,6 +32,17 @@ class Market(Struct, frozen=True):
 
     def dearest(self, units: Iterable[str]) -> Dearest | None:
         """Return the dearest of these units, None if no rate covers any of them."""
+        wanted = tuple(units)
+        known = self._known
+        if wanted not in known:
+            known[wanted] = self._search(wanted)
+        return known[wanted]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, ...], Dearest | None]:
+        return {}
+
+    def _search(self, units: tuple[str, ...]) -> Dearest | None:
         best: Dearest | None = None
         for unit in units:
             for conditions in self.conditions:
@@ -53,18 +65,25 @@ ANYWHERE = Scope(frozenset((ANY,)), frozenset((ANY,)))
 def market(prices: Prices, rates: ModelRates, scope: Scope, context: int, date: str) -> Market:
     """Return the market of a call of at most `context` tokens of input, on a UTC date.
 
-    A rate above a size of context can be cheaper than the one below it, so every size in reach is looked at.
+    A rate above a size of context can be cheaper than the one below it, so every size in reach is looked at. Calls of
+    one tenant to one model mostly meet on the same market, so it is remembered beside the margins.
     """
+    reached = tuple(size for size in rates.sizes if size < context)
+    # A market refers to its card and rates, so as long as it is remembered no others can have their identities.
+    whose = (id(prices.card), id(rates), prices.tenant, prices.integration)
+    key = (*whose, scope.tiers, scope.regions, reached, date)
+    return prices.margins.recall(key, lambda: _market(prices, rates, scope, reached, date))
+
+
+def _market(prices: Prices, rates: ModelRates, scope: Scope, reached: tuple[int, ...], date: str) -> Market:
+    """Work a market out. A size stands for all that no further rate begins above."""
     tiers = _names(scope.tiers, (rate.tier for rate in rates.rates))
     regions = _names(scope.regions, (rate.region for rate in rates.rates))
-    sizes = {context}
-    sizes.update(
-        rate.context_above for rate in rates.rates if rate.context_above is not None and rate.context_above < context
-    )
+    sizes = (0, *(size + 1 for size in reached))
     return Market(
         prices,
         rates,
-        tuple(Conditions(tier, size, date, region) for tier in tiers for size in sorted(sizes) for region in regions),
+        tuple(Conditions(tier, size, date, region) for tier in tiers for size in sizes for region in regions),
     )
 
 

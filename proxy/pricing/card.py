@@ -74,6 +74,11 @@ class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
         """The units that this model has a rate of its own for."""
         return frozenset(self._ranked)
 
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of context above which some rate of the model applies, ascending."""
+        return tuple(sorted({rate.context_above for rate in self.rates if rate.context_above is not None}))
+
     def choose(self, unit: str, conditions: Conditions) -> Rate | None:
         """Return the own rate of a unit: a tier's before the standard one, larger context, later date."""
         for rate in self._ranked.get(unit, ()):
@@ -88,6 +93,9 @@ class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
         for rate in sorted(self.rates, key=lambda rate: rate.rank, reverse=True):
             ranked.setdefault(rate.unit, []).append(rate)
         return ranked
+
+
+GLOBBED_MAX = 1_000
 
 
 class _Names(Struct, frozen=True):
@@ -113,11 +121,22 @@ class RateCard(Struct, frozen=True, dict=True):
         found = names.exact.get(model)
         if found is not None:
             return found
+        found = self._globbed.get((integration, model))
+        return found if found is not None else self._search(names, integration, model)
+
+    def _search(self, names: _Names, integration: str, model: str) -> ModelRates | None:
         for length in names.head_lengths:
             for pattern, candidate in names.globs.get(model[:length], ()):
                 if pattern.match(model):
+                    if len(self._globbed) < GLOBBED_MAX:
+                        self._globbed[integration, model] = candidate
                     return candidate
         return None
+
+    @cached_property
+    def _globbed(self) -> dict[tuple[str, str], ModelRates]:
+        """Names that a glob was found for; names without rates are never kept."""
+        return {}
 
     def rate(self, model: ModelRates, unit: str, conditions: Conditions) -> Rate | None:
         """Return the rate of one unit under these conditions, along the fallback chain; None if unpriced."""

@@ -1,9 +1,10 @@
 """The margin cascade: six levels, and the narrowest one that is set decides alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeVar, cast
 
 from msgspec import Struct
 
@@ -37,6 +38,10 @@ class Margin(Struct, frozen=True, dict=True):
         return str(self.pct)
 
 
+T = TypeVar("T")
+
+_MEMO_MAX = 20_000
+
 _DEFAULT = Margin("global", DEFAULT_PCT)
 
 
@@ -57,6 +62,23 @@ class MarginTable(Struct, frozen=True, dict=True):
             or margins.get((None, integration, None))
             or margins.get((None, None, None), _DEFAULT)
         )
+
+    def recall(self, key: Hashable, work: Callable[[], T]) -> T:
+        """Return what `work` gives for `key`, worked out once for the life of the table.
+
+        For what depends on margins and repeats from call to call. The key must name all else that it depends on.
+        """
+        memo = self._memo
+        found = memo.get(key, memo)  # the memo itself stands for "not there": None may be an answer
+        if found is memo:
+            if len(memo) >= _MEMO_MAX:
+                memo.clear()
+            found = memo[key] = work()
+        return cast("T", found)
+
+    @cached_property
+    def _memo(self) -> dict[Hashable, object]:
+        return {}
 
     @cached_property
     def _margins(self) -> dict[Slot, Margin]:

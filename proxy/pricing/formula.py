@@ -80,10 +80,27 @@ def price(prices: Prices, used: Iterable[Used]) -> Priced:
 
 def price_up(prices: Prices, used: Iterable[Used]) -> tuple[int, int]:
     """Return (upstream cost, charge) rounded up: what a hold must cover. Unpriced units count nothing."""
-    found, _ = _lines(prices, used)
-    costs, cost_over = _common([exact.cost for _, exact in found])
-    charges, charge_over = _common([exact.charge for _, exact in found])
-    return ceil_div(sum(costs), cost_over), ceil_div(sum(charges), charge_over)
+    cost, cost_over = 0, 1
+    charge, charge_over = 0, 1
+    for part in used:
+        for unit, quantity in part.quantities.items():
+            rate = prices.card.rate(part.rates, unit, part.conditions)
+            if rate is None or not quantity:
+                continue
+            many, of = as_ratio(quantity)
+            times, over = prices.margin(unit).multiplier
+            each, per = many * rate.ratio[0], of * rate.ratio[1]
+            cost, cost_over = _plus(cost, cost_over, each, per)
+            charge, charge_over = _plus(charge, charge_over, each * times, per * over)
+    return ceil_div(cost, cost_over), ceil_div(charge, charge_over)
+
+
+def _plus(a: int, a_over: int, b: int, b_over: int) -> tuple[int, int]:
+    """Add two ratios; most share their denominator."""
+    if a_over == b_over:
+        return a + b, a_over
+    over = lcm(a_over, b_over)
+    return a * (over // a_over) + b * (over // b_over), over
 
 
 def unit_price(prices: Prices, model: ModelRates, unit: str, conditions: Conditions) -> tuple[int, int] | None:
@@ -122,5 +139,5 @@ def _lines(prices: Prices, used: Iterable[Used]) -> tuple[list[tuple[_Head, _Exa
 
 def _common(ratios: Sequence[tuple[int, int]]) -> tuple[list[int], int]:
     """Bring ratios to one denominator."""
-    over = lcm(*(denominator for _, denominator in ratios))
+    over = lcm(*{denominator for _, denominator in ratios})
     return [numerator * (over // denominator) for numerator, denominator in ratios], over

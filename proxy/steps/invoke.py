@@ -45,6 +45,11 @@ class ReadAnswer:
         self._read = True
         return body
 
+    @property
+    def ended(self) -> bool:
+        """Whether the body was read."""
+        return self._read
+
     def abort(self) -> None:
         """There is nothing to stop."""
 
@@ -159,7 +164,8 @@ async def _read_error(answer: Answer) -> bytes:
             size += len(piece)
     except UpstreamFailed:
         answer.abort()
-    answer.close()
+    finally:
+        answer.close()  # also if the call is interrupted here
     return b"".join(pieces)
 
 

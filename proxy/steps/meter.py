@@ -147,6 +147,8 @@ class Relay:
                 await self._flush()
             else:
                 await self._take(piece)
+                if self._answer.ended:
+                    break
         reading = self.reading()
         await self._own_named(reading.object_ids)
         told = self._reader is None or (self._answer.framed and self._meter.framing is not Framing.SSE)

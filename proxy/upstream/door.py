@@ -49,6 +49,11 @@ class Answer(Protocol):
     headers: Headers
     framed: bool
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has been read, to a good end, so that another `read` would only say so."""
+        ...
+
     async def read(self) -> bytes:
         """Return the next bytes as they came, or `b""` at the end. Raises UpstreamFailed."""
         ...

@@ -4,11 +4,16 @@
 """
 
 import asyncio
+import contextlib
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from typing import Any, NoReturn
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.web_protocol import RequestHandler
 from msgspec import Struct
 from multidict import CIMultiDict
@@ -27,6 +32,7 @@ VERSIONS = ((1, 0), (1, 1))
 """The parser lets a line of any version pass; what is no HTTP/1 is refused here."""
 
 _log = logging.getLogger("faregate.edge")
+_AT_ONCE = struct.pack("ii", 1, 0)
 _GONE = (ConnectionError, RuntimeError)
 
 
@@ -84,11 +90,11 @@ class EdgeSink:
             return b""
         if request.headers.get("Expect", "").lower() == "100-continue":
             self._continue()
-        if request.content.is_eof():  # it came whole, with its head
-            body = request.content.read_nowait()
-            return body if len(body) <= most else self._too_large()
         pieces, size = [], 0
         try:
+            if request.content.is_eof():  # it came whole, with its head
+                body = request.content.read_nowait()
+                return body if len(body) <= most else self._too_large()
             while piece := await asyncio.wait_for(request.content.readany(), self._limits.body_timeout_s):
                 size += len(piece)
                 if size > most:
@@ -102,11 +108,20 @@ class EdgeSink:
 
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
+        request = self._request
         if self.gone or self._response is not None:
             return
-        response = web.Response(status=status, headers=CIMultiDict([*headers, ("server", SERVER)]), body=body)
-        self._response = response
-        await self._guard(self._send(response))
+        if request.version < HttpVersion11 or request.method == "HEAD" or status < 200 or status in (204, 304):
+            response = web.Response(status=status, headers=CIMultiDict([*headers, ("server", SERVER)]), body=body)
+            self._response = response
+            await self._guard(self._send(response))
+            return
+        self._response = SENT_KEEP if request.keep_alive else SENT_CLOSE
+        transport = request.transport
+        if transport is not None:
+            transport.write(whole(status, headers, body, close=not request.keep_alive))
+            if transport.get_write_buffer_size():
+                await self._guard(request.writer.drain())
 
     async def _send(self, response: web.Response) -> None:
         await response.prepare(self._request)
@@ -137,7 +152,7 @@ class EdgeSink:
         if transport is None:
             return
         if self._request.version < (1, 1):
-            transport.abort()  # without chunks only a reset tells a cut from an end
+            reset(transport)
         else:
             transport.close()
 
@@ -156,7 +171,7 @@ class EdgeSink:
         _log.info("a caller stopped reading and was cut off")
         self._left = True
         if self._request.transport is not None:
-            self._request.transport.abort()
+            reset(self._request.transport)
 
     def _continue(self) -> None:
         if self._request.transport is not None:
@@ -164,6 +179,47 @@ class EdgeSink:
 
     def _too_large(self) -> NoReturn:
         refuse(Refusal.TOO_LARGE, f"The request's body is larger than {self._limits.body_bytes_max} bytes.")
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection with a reset: where no chunks frame a body, nothing else tells a cut from an end."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):  # it may be over already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
+
+
+def whole(status: int, headers: Headers, body: bytes, *, close: bool) -> bytes:
+    """Return a whole HTTP/1.1 answer as bytes. Raises ValueError for a header that would break the head."""
+    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    lines.append(f"Date: {rfc822_formatted_time()}\r\nServer: {SERVER}\r\nContent-Length: {len(body)}")
+    if close:
+        lines.append("Connection: close")
+    head = "\r\n".join(lines)
+    breaks = len(lines) + 1
+    if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
+        raise ValueError("a header of the answer holds a line break")
+    return head.encode("latin-1", "replace") + b"\r\n\r\n" + body
+
+
+class Sent(web.StreamResponse):
+    """Tells aiohttp that the answer is on its way already."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """There is nothing to prepare."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """There is nothing to end."""
+
+
+REASONS = {status.value: status.phrase for status in HTTPStatus}
+SENT_KEEP, SENT_CLOSE = Sent(keep_alive=True), Sent(keep_alive=False)
 
 
 class EdgeHandler(RequestHandler):
@@ -197,7 +253,7 @@ class EdgeHandler(RequestHandler):
             _log.error("the edge failed on a request", exc_info=exc)
         if request.writer.output_size > 0:
             if request.transport is not None:
-                request.transport.abort()
+                reset(request.transport)
             raise ConnectionError("an answer was under way already")
         code = Refusal.MALFORMED_REQUEST if status < 500 else Refusal.INTERNAL_ERROR
         words = "The request is not valid HTTP." if status < 500 else "Faregate failed on this request."

@@ -274,6 +274,7 @@ class PaperAnswer:
     ) -> None:
         self.status, self.headers, self.framed = status, headers, framed
         self.aborted = self.closed = False
+        self.ended = False
         self._pieces = list(pieces)
 
     async def read(self) -> bytes:

@@ -25,7 +25,7 @@ from doubles.acme import (
     make_house,
     make_integration,
 )
-from doubles.books import CARD, StillClock, credit, make_id, make_key
+from doubles.books import CARD, credit, make_id, make_key
 from doubles.model import ModelStore
 
 from proxy import call as life
@@ -45,12 +45,13 @@ from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
 from proxy.tenants.key import hash_secret
 from proxy.tenants.tenant import Tenant
-from proxy.upstream.door import Outbound, UpstreamFailed
+from proxy.upstream.door import Failure, Outbound, UpstreamFailed
 
 CREDIT = 1_000_000_000
 KEY = "fg-the-tenants-key"
 STREAM = (("Content-Type", "text/event-stream"),)
 QUESTION = {"model": "m-1", "messages": [{"role": "user", "content": "Why is the sky blue?"}], "max_tokens": 100}
+STREAMED = {**QUESTION, "stream": True}
 JSON = json.dumps(
     {
         "id": "ans-1",
@@ -62,6 +63,14 @@ JSON = json.dumps(
 EVENTS = (delta("hello"), USAGE_FRAME, DONE)
 COST, CHARGE = 10 * 1_000 + 3 * 4_000, 10 * 1_200 + 3 * 4_800
 """Of the usage that JSON and EVENTS report."""
+
+INPUT_COST, INPUT_CHARGE = 5 * 1_000, 5 * 1_200
+"""Of the question's twenty bytes, at four bytes a token."""
+
+SEEN_COST, SEEN_CHARGE = INPUT_COST + 2 * 4_000, INPUT_CHARGE + 2 * 4_800
+"""Of the question and the five bytes of `hello`."""
+
+CUT = UpstreamFailed(Failure.CUT, sent=True)
 
 Hook = Callable[[], Awaitable[None]]
 Endings = list[tuple[Ending, Receipt]]
@@ -125,14 +134,18 @@ class Watched:
     def watch(self, trail: Trail) -> None:
         """Begin to watch."""
         self.trail = trail
-        self.held: list[Hold] = []
+        self.holds_made: list[Hold] = []
         self.endings: Endings = []
+
+    async def catch_up(self) -> None:
+        """Let what nobody waits for be committed: it rides in a batch before this one."""
+        await super().own([])  # type: ignore[misc]  # the store comes next in line
 
     async def hold(self, request: HoldRequest) -> Hold | Short:
         await self.trail.step("hold")
         held = await super().hold(request)  # type: ignore[misc]  # the store comes next in line
         if isinstance(held, Hold):
-            self.held.append(held)
+            self.holds_made.append(held)
         await self.trail.step("held")
         return held
 
@@ -167,6 +180,17 @@ class WatchedSink(PaperSink):
     def __init__(self, trail: Trail, body: bytes) -> None:
         super().__init__(body)
         self._trail = trail
+        self._tell: Callable[[], None] = lambda: None
+
+    def when_gone(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        if self.gone:
+            tell()
+
+    def hang_up(self) -> None:
+        """Go away, as the edge sees it."""
+        self.gone = True
+        self._tell()
 
     async def read_body(self) -> bytes:
         await self._trail.step("body")
@@ -180,7 +204,9 @@ class WatchedSink(PaperSink):
     async def send(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         if not self.gone:
             await self._trail.step("answer")
-            await super().send(status, headers, body)
+            await super().start(status, headers)
+            self.pieces.append(body)
+            self.ended = "whole"
 
     async def write(self, data: bytes) -> None:
         if not self.gone:
@@ -206,10 +232,14 @@ class WatchedAnswer(PaperAnswer):
 class WatchedUpstream(PaperUpstream):
     """A provider on the trail; an answer is `handed` over once its head has come."""
 
-    def __init__(self, trail: Trail, *answers: WatchedAnswer | UpstreamFailed) -> None:
-        super().__init__(*answers)
+    def __init__(self, trail: Trail) -> None:
+        super().__init__()
         self.trail = trail
         self.handed: list[PaperAnswer] = []
+
+    def answers(self, *answers: WatchedAnswer | UpstreamFailed) -> None:
+        """Say what to answer from now on."""
+        self._answers = list(answers)
 
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> PaperAnswer:
         await self.trail.step("send")
@@ -258,7 +288,7 @@ class Scene:
         self.sink = WatchedSink(self.trail, b"")
         self.journal = PaperJournal(self.trail)
         self.tasks, self.metrics = Tasks(), Metrics()
-        self.running = Running(self.tasks)
+        self.running, self.clock = Running(), HandClock()
         chat = make_endpoint(objects=ObjectRule(creates=True))
         delete = make_endpoint(
             "/v1/answers/{answer_id}",
@@ -275,7 +305,7 @@ class Scene:
             ledger=books,
             journal=self.journal,
             upstream=self.upstream,
-            clock=HandClock(),
+            clock=self.clock,
             ids=CountedIds(),
             tasks=self.tasks,
             running=self.running,
@@ -301,10 +331,10 @@ class Scene:
         body: Mapping[str, Any] | bytes = QUESTION,
         head: Head | None = None,
     ) -> asyncio.Task[None]:
-        """Begin a call that the provider will answer so, and return the task of its handler."""
+        """Begin a call that the provider will answer so, and return the task that carries it."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.sink = WatchedSink(self.trail, raw)
-        self.upstream._answers = list(answers)
+        self.upstream.answers(*answers)
         return self.tasks.start(life.serve(head or asked(), self.sink, self.doors), name="handler")
 
     async def played(self, *answers: WatchedAnswer | UpstreamFailed, **how: Any) -> WatchedSink:
@@ -312,11 +342,6 @@ class Scene:
         await self.play(*answers, **how)
         await self.quiet()
         return self.sink
-
-    def hang_up(self, handler: asyncio.Task[None]) -> None:
-        """Let the caller go away, as the edge sees it."""
-        self.sink.gone = True
-        handler.cancel()
 
     async def quiet(self) -> None:
         """Wait until nothing runs any more."""
@@ -339,8 +364,13 @@ class Scene:
 
     async def record(self) -> CallRecord:
         """Return the record of the one call that there was."""
-        [record] = await self.books.calls(TENANT.id, 100)
+        [record] = await self.records()
         return record
+
+    async def records(self) -> Sequence[CallRecord]:
+        """Return the records of all calls, newest first."""
+        await self.books.catch_up()
+        return await self.books.calls(TENANT.id, 100)
 
 
 def asked(
@@ -359,8 +389,3 @@ def whole(*pieces: bytes | UpstreamFailed, status: int = 200) -> WatchedAnswer:
 def streamed(*pieces: bytes | UpstreamFailed) -> WatchedAnswer:
     """Return a streamed answer, a good one if nothing else is said."""
     return WatchedAnswer(*(pieces or EVENTS), headers=STREAM)
-
-
-def real_books(path: Any) -> RealBooks:
-    """Return an SQLite ledger that is not open yet."""
-    return RealBooks(path, StillClock())

@@ -80,7 +80,7 @@ bodies = st.fixed_dictionaries(
         "previous": st.sampled_from(["known", "unknown"]),
         "cache": st.just(True),
         "text": st.text(max_size=60),
-        "parts": st.lists(st.just({"type": "clip", "data": "AAAA" * 30}), max_size=3),
+        "parts": st.lists(st.builds(dict, type=st.just("clip"), data=st.just("AAAA" * 30)), max_size=3),
         "tools": st.lists(st.sampled_from([{}, {"max_uses": 1}, {"max_uses": 4}]), max_size=2),
     },
 )

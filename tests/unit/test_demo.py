@@ -76,7 +76,9 @@ async def test_credit_is_given_once(store: SqliteStore) -> None:
 
 def blocks(text: str, title: str) -> str:
     """Return what stands below a title, to the next one."""
-    return re.split(r"^  \S.*$", text.split(f"  {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0].strip()
+    return re.split(r"^  (?:\w+: with|what it cost)", text.split(f"  {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[
+        0
+    ].strip()
 
 
 async def test_what_is_shown_for_each_provider(store: SqliteStore) -> None:

@@ -1,8 +1,6 @@
-"""Running calls: each in a task of its own, which only `interrupt` cancels, and once."""
+"""Running calls: each in its caller's task, which only `interrupt` cancels, and once."""
 
 import asyncio
-
-import pytest
 
 from proxy.doors import Running
 from proxy.ledger.call import Outcome
@@ -27,6 +25,7 @@ class Work:
         self.ended: Outcome | str = ""
 
     async def run(self) -> None:
+        self.running.enter(self.call)
         self.began.set()
         try:
             await self.go.wait()
@@ -34,15 +33,16 @@ class Work:
         except asyncio.CancelledError:
             self.ended = self.running.acknowledge(self.call)
             await asyncio.sleep(0)  # settling takes a moment, and must be let
+        finally:
+            self.running.leave(self.call)
         self.over.set()
 
 
 async def begin(interruptible: bool = True) -> tuple[Running, Call, Work, asyncio.Task[None]]:
-    """Let a caller wait for a call that runs."""
-    tasks = Tasks()
-    running, call = Running(tasks), Call(interruptible)
+    """Let a caller's task carry a call."""
+    running, call = Running(), Call(interruptible)
     work = Work(running, call)
-    caller = tasks.start(running.carry(call, work.run()), name="caller")
+    caller = Tasks().start(work.run(), name="caller")
     await work.began.wait()
     return running, call, work, caller
 
@@ -53,17 +53,6 @@ async def test_a_call_is_known_while_it_runs() -> None:
     work.go.set()
     await caller
     assert (len(running), list(running), work.ended) == (0, [], "done")
-
-
-async def test_a_caller_who_hangs_up_does_not_stop_the_call() -> None:
-    running, call, work, caller = await begin()
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    assert (list(running), work.ended) == ([call], "")
-    work.go.set()
-    await work.over.wait()
-    assert work.ended == "done"
 
 
 async def test_an_interrupted_call_goes_on_to_its_end() -> None:
@@ -105,9 +94,9 @@ async def test_a_call_that_is_over_or_was_never_here_is_left_alone() -> None:
 
 async def test_one_less_waits_for_the_next_to_end() -> None:
     tasks = Tasks()
-    running = Running(tasks)
+    running = Running()
     works = [Work(running, Call()) for _ in range(2)]
-    callers = [tasks.start(running.carry(work.call, work.run()), name="caller") for work in works]
+    callers = [tasks.start(work.run(), name="caller") for work in works]
     for work in works:
         await work.began.wait()
     waiting = tasks.start(running.one_less(5), name="drain")
@@ -132,7 +121,7 @@ async def test_one_less_has_patience_only_for_so_long() -> None:
 
 async def test_what_nobody_interrupted_was_stopped_from_outside() -> None:
     """Cancelled by the loop itself, at the end of everything."""
-    running = Running(Tasks())
+    running = Running()
     assert running.acknowledge(Call()) is Outcome.STOPPED
 
 
@@ -147,10 +136,11 @@ async def test_the_calls_may_change_while_they_are_walked_over() -> None:
 async def test_after_an_interruption_a_timeout_is_a_timeout_again() -> None:
     """Settling has patience of its own; a cancellation that is still counted would make that look like another one."""
     tasks = Tasks()
-    running, call = Running(tasks), Call()
+    running, call = Running(), Call()
     began, said = asyncio.Event(), []
 
     async def work() -> None:
+        running.enter(call)
         try:
             began.set()
             await asyncio.Event().wait()
@@ -159,7 +149,7 @@ async def test_after_an_interruption_a_timeout_is_a_timeout_again() -> None:
         task = asyncio.current_task()
         said.append(task.cancelling() if task else -1)
 
-    caller = tasks.start(running.carry(call, work()), name="caller")
+    caller = tasks.start(work(), name="caller")
     await began.wait()
     running.interrupt(call, Outcome.STOPPED)
     await caller

@@ -1,7 +1,8 @@
 """The writer: one thread that commits what callers on the event loop hand it, a batch at a time.
 
-Group commit without a timer: while one batch is being committed the next one gathers, so a lone call waits for one
-fsync and batches grow with the load. The queue is bounded; what does not fit is refused at once.
+Group commit without a timer: while one batch is being committed the next one gathers, and it is handed over whole once
+all that the commit woke has had its turn. So a lone call waits for one fsync, and batches grow with the load. The queue
+is bounded; what does not fit is refused at once.
 """
 
 import asyncio
@@ -61,10 +62,12 @@ class Writer:
 
     def __init__(self, observe: Callable[[int, float], None], broke: Callable[[str], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._gathered: list[Job] = []
+        self._committing: list[Job] = []
+        self._asked = False
+        self._queue: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._open = False
-        self._running: list[Job] = []
         self._observe = observe
         self._broke = broke
 
@@ -91,18 +94,34 @@ class Writer:
         """
         if not self._open:
             raise LedgerUnavailable("the ledger is closed")
-        if self._queue.qsize() >= QUEUE_MAX:
+        if len(self._gathered) >= QUEUE_MAX:
             raise LedgerUnavailable(f"more than {QUEUE_MAX} ledger operations are waiting")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(Job(verb, need, future, then))
+        self._gather(Job(verb, need, future, then))
         return future
 
     def offer(self, verb: Verb[None], waiting_most: int, need: Need = _NOTHING) -> bool:
         """Hand over a verb that nobody waits for, unless more than `waiting_most` are waiting already."""
-        if not self._open or self._queue.qsize() >= waiting_most:
+        if not self._open or len(self._gathered) >= waiting_most:
             return False
-        self._queue.put(Job(verb, need))
+        self._gather(Job(verb, need))
         return True
+
+    def _gather(self, job: Job) -> None:
+        self._gathered.append(job)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Have the next batch handed over once everything that is ready on the loop has had its turn."""
+        if self._gathered and not self._committing and not self._asked:
+            self._asked = True
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._asked = False
+        if self._gathered and not self._committing:
+            self._committing, self._gathered = self._gathered[:BATCH_MAX], self._gathered[BATCH_MAX:]
+            self._queue.put(self._committing)
 
     async def stop(self) -> None:
         """Commit what was handed over, close the database, end the thread.
@@ -114,6 +133,8 @@ class Writer:
             return
         if self._open:
             self._open = False
+            self._queue.put(self._gathered)
+            self._gathered = []
             self._queue.put(None)
         await asyncio.to_thread(thread.join, STOP_TIMEOUT_S)
         if thread.is_alive():
@@ -139,38 +160,24 @@ class Writer:
 
     def _serve(self, committer: Committer) -> None:
         told = False
-        while True:
-            jobs, stopping = self._take(committer)
+        while (jobs := self._take(committer)) is not None:
             if jobs:
-                self._running = jobs
                 began = time.perf_counter()
                 results = committer.commit([job.verb for job in jobs], [job.need for job in jobs])
                 if not self._call(self._deliver, jobs, results, time.perf_counter() - began):
                     return
             if committer.broken and not told:
                 told = self._call(self._broke, committer.broken)
-            if stopping:
-                committer.truncate()
-                return
             committer.checkpoint(quiet=self._queue.empty())
+        committer.truncate()
 
-    def _take(self, committer: Committer) -> tuple[list[Job], bool]:
-        """Wait for a job, then take all that are waiting; also tell whether to stop after them."""
+    def _take(self, committer: Committer) -> list[Job] | None:
+        """Wait for a batch; None is the end."""
         try:
-            job = self._queue.get(timeout=IDLE_S if committer.idle_work else None)
+            return self._queue.get(timeout=IDLE_S if committer.idle_work else None)
         except Empty:
             committer.truncate()
-            job = self._queue.get()
-        jobs: list[Job] = []
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == BATCH_MAX:
-                return jobs, False
-            try:
-                job = self._queue.get_nowait()
-            except Empty:
-                return jobs, False
-        return jobs, True
+            return self._queue.get()
 
     def _call(self, function: Callable[..., None], *arguments: object) -> bool:
         """Run something on the loop; False if the loop is gone, and with it everyone who could be told."""
@@ -197,14 +204,13 @@ class Writer:
             if job.then is not None and not isinstance(result, Failed):
                 job.then(result)
         self._observe(len(jobs), seconds)
+        self._committing = []
+        self._ask()
 
     def _abandon(self, why: str) -> None:
         """The thread died of a bug: nobody may wait for it for ever."""
         self._open = False
-        jobs = self._running
-        while not self._queue.empty():
-            job = self._queue.get_nowait()
-            jobs += [job] if job is not None else []
+        jobs, self._gathered = [*self._committing, *self._gathered], []
         for job in jobs:
             if job.future is not None:
                 _fail(job.future, LedgerUnavailable(f"the ledger's writer died: {why}"))

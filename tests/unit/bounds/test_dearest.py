@@ -58,4 +58,4 @@ def test_what_has_no_rate_has_no_price(make_prices, model) -> None:
     here = market(make_prices(), model, STANDARD, 10, "2026-11-21")
     assert here.dearest(["pages"]) is None
     assert here.dearest([]) is None
-    assert here.conditions == (Conditions(None, 10, "2026-11-21"),)
+    assert here.conditions == (Conditions(None, 0, "2026-11-21"),)

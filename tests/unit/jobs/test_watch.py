@@ -35,6 +35,8 @@ class House:
     def __init__(self, *running: Call) -> None:
         self.ledger = Books()
         self.running = list(running)
+        self.clock = HandClock()
+        self.call_age_s_max = 60.0
 
 
 def streaming_call() -> Call:

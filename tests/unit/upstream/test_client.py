@@ -2,112 +2,21 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from doubles.acme import SECRET, make_hold, make_integration
+from doubles.acme import SECRET, make_integration
+from doubles.scripted import HOLD, OK, PATIENCE, close, house, read_all, request, reset, says
 from msgspec import structs
 
-from proxy.errors import InvariantBroken
+from proxy.errors import BadConfig, InvariantBroken, Refused
 from proxy.providers.integration import KeyOut
 from proxy.providers.permit import FreeRoute
-from proxy.upstream.client import HttpAnswer, HttpUpstream, Patience
-from proxy.upstream.door import Failure, Outbound, UpstreamFailed
-
-PATIENCE = Patience(connect_s=2.0, answer_s=2.0, stall_s=2.0)
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-HOLD = make_hold()
-
-Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-class Provider:
-    """Keeps every request as it came, and lets a test answer it."""
-
-    def __init__(self, answer: Answering) -> None:
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self._answer = answer
-        self.port = 0
-        self.serving: list[asyncio.Task[Any] | None] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer every request of one connection until either side closes it."""
-        self.connections += 1
-        self.serving.append(asyncio.current_task())
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while not writer.is_closing():
-                head = await reader.readuntil(b"\r\n\r\n")
-                sizes = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-                self.requests.append(head + await reader.readexactly(sum(sizes)))
-                await self._answer(reader, writer)
-                await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    def header(self, name: str, request: int = -1) -> list[str]:
-        """Return the values of a header of a request."""
-        lines = self.requests[request].decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")[1:]
-        pairs = (line.partition(": ") for line in lines)
-        return [value for key, _, value in pairs if key.lower() == name]
-
-
-def says(*pieces: bytes, then: Callable[[asyncio.StreamWriter], None] | None = None) -> Answering:
-    """Answer with these bytes, each in a packet of its own, and end the connection as told."""
-
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-        if then is not None:
-            then(writer)
-
-    return answer
-
-
-def close(writer: asyncio.StreamWriter) -> None:
-    """End the connection in order."""
-    writer.close()
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """End the connection with a reset."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-@contextlib.asynccontextmanager
-async def house(
-    answer: Answering, patience: Patience = PATIENCE, **changes: Any
-) -> AsyncIterator[tuple[HttpUpstream, Provider]]:
-    """Run a provider, and a client that knows it as acme."""
-    provider = Provider(answer)
-    async with await asyncio.start_server(provider.serve, "127.0.0.1", 0) as server:
-        provider.port = server.sockets[0].getsockname()[1]
-        acme = make_integration(origin=f"http://127.0.0.1:{provider.port}", **changes)
-        async with HttpUpstream({"acme": acme}, patience) as client:
-            yield client, provider
-        await asyncio.gather(*filter(None, provider.serving))
-
-
-def request(
-    target: str = "/v1/chat", body: bytes = b'{"a":1}', *headers: tuple[str, str], method: str = "POST"
-) -> Outbound:
-    return Outbound("acme", method, target, headers, body)
-
-
-async def read_all(answer: HttpAnswer) -> bytes:
-    pieces = []
-    while piece := await answer.read():
-        pieces.append(piece)
-    answer.close()
-    return b"".join(pieces)
-
+from proxy.upstream.client import HttpUpstream, Patience
+from proxy.upstream.door import Failure, UpstreamFailed
 
 # --- What goes out
 
@@ -421,3 +330,100 @@ async def test_many_calls_run_at_once() -> None:
     async with house(gathers, structs.replace(PATIENCE, answer_s=20.0)) as (client, _):
         answers = await asyncio.gather(*(client.send(request(), HOLD) for _ in range(150)))
         assert [await read_all(answer) for answer in answers] == [b"{}"] * 150
+
+
+# --- What is refused before a byte leaves
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("x", "a\r\nx-evil: 1"),
+        ("x", "a\nb"),
+        ("x", "a\0b"),
+        ("x\r\ny", "1"),
+        ("host: evil", "1"),
+        ("", "1"),
+        ("x ", "1"),
+    ],
+)
+async def test_a_header_that_would_break_out_of_its_line_is_refused(header: tuple[str, str]) -> None:
+    async with house(says(OK)) as (client, provider):
+        with pytest.raises(Refused):
+            await client.send(request("/", b"{}", header), HOLD)
+        assert provider.connections == 0
+
+
+async def test_a_key_that_no_header_can_carry_stops_the_start() -> None:
+    with pytest.raises(BadConfig, match="acme: its key cannot be sent"):
+        async with HttpUpstream({"acme": make_integration(api_key="sk\r\nx: 1")}, PATIENCE):
+            pass
+
+
+# --- Letting go
+
+
+async def test_a_cancelled_read_loses_nothing() -> None:
+    """A relay stops waiting for the next piece to let go of what it holds, and reads on."""
+    go = asyncio.Event()
+
+    async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await go.wait()
+        writer.write(b"{}")
+
+    async with house(late) as (client, provider):
+        for _ in range(2):
+            go.clear()
+            answer = await client.send(request(), HOLD)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await answer.read()
+            go.set()
+            assert await read_all(answer) == b"{}"
+        assert provider.connections == 1
+
+
+async def test_an_answer_that_is_dropped_takes_its_connection_along() -> None:
+    async with house(says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as (client, provider):
+        answer = await client.send(request(), HOLD)
+        del answer
+        gc.collect()
+        async with asyncio.timeout(2):
+            await asyncio.gather(*filter(None, provider.serving))
+
+
+async def test_what_is_done_after_an_answer_was_closed_harms_nobody() -> None:
+    async with house(says(OK)) as (client, provider):
+        first = await client.send(request(), HOLD)
+        assert await read_all(first) == b"{}"
+        second = await client.send(request(), HOLD)
+        first.abort()
+        first.close()
+        assert await first.read() == b""
+        assert await read_all(second) == b"{}"
+        assert provider.connections == 1
+
+
+async def test_closing_the_client_closes_all_it_has() -> None:
+    async with house(says(OK)) as (client, provider):
+        answers = await asyncio.gather(*(client.send(request(), HOLD) for _ in range(5)))
+        for answer in answers[:3]:
+            await read_all(answer)
+        pool = answers[0]._pool
+        assert len(pool) == 5
+        await client.__aexit__()
+        assert len(pool) == 0
+        async with asyncio.timeout(2):
+            await asyncio.gather(*filter(None, provider.serving))
+        with pytest.raises(RuntimeError, match="not open"):
+            await client.send(request(), HOLD)
+
+
+async def test_an_answer_that_we_stopped_reads_as_a_cut() -> None:
+    async with house(says(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")) as (client, _):
+        answer = await client.send(request(), HOLD)
+        answer.abort()
+        with pytest.raises(UpstreamFailed) as caught:
+            await answer.read()
+        assert (caught.value.failure, caught.value.sent) == (Failure.CUT, True)

@@ -32,10 +32,10 @@ async def test_records_are_dropped_at_half_and_checkpoints_at_the_full_queue(sto
     assert await asyncio.to_thread(inside.wait, 10)
     for number in range(QUEUE_MAX // 2 + 5):
         store.record(make_record(T, number))
-    assert writer._queue.qsize() == QUEUE_MAX // 2
+    assert len(writer._gathered) == QUEUE_MAX // 2
     for _ in range(QUEUE_MAX):
         store.checkpoint(make_id("call", 1), "x")
-    assert writer._queue.qsize() == QUEUE_MAX
+    assert len(writer._gathered) == QUEUE_MAX
     with pytest.raises(LedgerUnavailable):
         await store.hold(make_request(T, 1))
     gate.set()
