@@ -1,7 +1,7 @@
 """Makes an environment for each set of SDKs in `environments.toml`, in `.venv-sdk/NAME`. `make test` runs it.
 
 One that was made from the same requirements by the same Python is left as it is. Where an environment cannot be made
-(no network) the tests that need it are skipped, loudly; with FAREGATE_SDK_TESTS=required this fails, and so do they.
+(no network) the tests that need it are skipped, loudly; with SDK_TESTS=required this fails, and so do they.
 """
 
 import os
@@ -23,7 +23,7 @@ STAMP = "made-from.txt"
 
 def required() -> bool:
     """Tell whether a missing environment is a failure, not a reason to skip."""
-    return os.environ.get("FAREGATE_SDK_TESTS") == "required"
+    return os.environ.get("SDK_TESTS") == "required"
 
 
 def python_of(name: str, folder: Path = FOLDER) -> Path:

@@ -44,7 +44,7 @@ def test_it_counts_only_when_pip_succeeded(
 def test_a_missing_environment_is_said_aloud(
     setting: str, raised: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAREGATE_SDK_TESTS", setting)
+    monkeypatch.setenv("SDK_TESTS", setting)
     monkeypatch.setattr("support.sdk.is_made", lambda name, requirements: False)
     with pytest.raises(raised, match=r"'latest' is missing: run `python tests/sdk/build\.py`"):
         interpreter("latest")
@@ -54,9 +54,9 @@ def test_only_what_is_missing_is_made(monkeypatch: pytest.MonkeyPatch, capsys: p
     asked: list[str] = []
     monkeypatch.setattr("sdk.build.is_made", lambda name, requirements: name != "openai-1")
     monkeypatch.setattr("sdk.build.make", lambda name, requirements: bool(asked.append(name)))
-    monkeypatch.setenv("FAREGATE_SDK_TESTS", "")
+    monkeypatch.setenv("SDK_TESTS", "")
     assert main() == 0
-    monkeypatch.setenv("FAREGATE_SDK_TESTS", "required")
+    monkeypatch.setenv("SDK_TESTS", "required")
     assert main() == 1
     assert asked == ["openai-1", "openai-1"]
     assert "openai-1 could not be made" in capsys.readouterr().err

@@ -133,7 +133,7 @@ async def test_a_goodbye_that_the_loop_has_not_seen_yet_is_seen_before_the_call_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The provider lives in a thread, and says goodbye while this loop does nothing but wait for it."""
-    monkeypatch.setattr(pools, "FRESH_S", 0.0)
+    monkeypatch.setattr(pools, "FRESH_S", -1.0)
     served: list[bytes] = []
     may_close, closed = threading.Event(), threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
