@@ -26,6 +26,9 @@ QUEUE_MAX = 5_000
 BATCH_MAX = 500
 """Verbs in one transaction: bounds how long the first of them waits for the last."""
 
+TURNS = 2
+"""Turns of the event loop for which a batch waits for more to join it: microseconds when idle, fewer commits if not."""
+
 IDLE_S = 1.0
 """A pause after which the WAL is emptied."""
 
@@ -115,9 +118,12 @@ class Writer:
         """Have the next batch handed over once everything that is ready on the loop has had its turn."""
         if self._gathered and not self._committing and not self._asked:
             self._asked = True
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._hand_over, TURNS)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, turns: int) -> None:
+        if turns:
+            self._loop.call_soon(self._hand_over, turns - 1)
+            return
         self._asked = False
         if self._gathered and not self._committing:
             self._committing, self._gathered = self._gathered[:BATCH_MAX], self._gathered[BATCH_MAX:]
