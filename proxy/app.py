@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from ssl import Purpose, SSLContext, SSLError, create_default_context
@@ -23,6 +24,7 @@ from aiohttp import web
 from msgspec import Struct, structs
 
 from proxy.call import serve as serve_call
+from proxy.clock import MICROS_PER_SECOND
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
@@ -31,7 +33,7 @@ from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import Provider, load_providers
-from proxy.loading.rates import load_rates
+from proxy.loading.rates import load_rates, oldest_check
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
@@ -215,6 +217,8 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             top_up_url=f"{settings.public_url}/billing",
         )
         metrics.watch(lambda: (call.held for call in doors.running))
+        checked = datetime.combine(oldest_check(shipped("rates")), datetime.min.time(), UTC).timestamp()
+        metrics.rates_age.set_function(lambda: clock.now() / MICROS_PER_SECOND - checked)
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
         _ = jobs.start(keep_watch(doors), name="watch")

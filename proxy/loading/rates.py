@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from proxy.errors import BadConfig
-from proxy.loading.yaml import load_yaml
+from proxy.loading.yaml import load_yaml, read_yaml
 from proxy.money import parse_decimal
 from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard
 
@@ -131,6 +131,13 @@ def load_rates(folder: Path, extra: Path | None = None) -> RateCard:
     }
     fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
     return RateCard(_version(integrations, fallbacks), integrations, fallbacks)
+
+
+def oldest_check(folder: Path) -> date:
+    """Return the earliest of the dates on which the files of a folder were held against their sources."""
+    paths = (path for path in sorted(folder.glob("*.yaml")) if path.name != UNITS_FILE)
+    checked: list[date] = [read_yaml(path)["checked"] for path in paths]
+    return min(checked)
 
 
 def _load_units(paths: Sequence[Path]) -> dict[str, _Unit]:

@@ -121,7 +121,8 @@ class Relay:
 
     async def break_off(self, event: bytes) -> None:
         """End a stream that failed: the provider's own error event if a whole event was sent last, then the cut."""
-        if event and self._meter.framing is Framing.SSE and self._boundary:
+        plain = not value_of(self.head, "content-encoding")
+        if event and plain and self._meter.framing is Framing.SSE and self._boundary:
             await self._sink.write(event)
         self._sink.cut()
 

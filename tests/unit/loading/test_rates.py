@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from proxy.errors import BadConfig
-from proxy.loading.rates import load_rates
+from proxy.loading.rates import load_rates, oldest_check
 from proxy.loading.shipped import shipped
 from proxy.loading.yaml import read_yaml
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard, is_glob
@@ -331,6 +331,12 @@ def test_refuses_what_is_missing_or_given_in_two_files(write: Callable[..., Path
         load_rates(write(p=ONE, q=ONE))
     with pytest.raises(BadConfig, match=r"at units\.input_tokens: this unit exists already; use it, or choose"):
         load_rates(write("plain", p=ONE), write("own", mine=ONE))
+
+
+def test_the_oldest_check_of_a_folder_counts(tmp_path: Path) -> None:
+    for name, checked in (("a", "2026-11-21"), ("b", "2026-03-01"), ("units", "1999-01-01")):
+        (tmp_path / f"{name}.yaml").write_text(f"checked: {checked}\n")
+    assert oldest_check(tmp_path) == date(2026, 3, 1)
 
 
 class TestBuiltIn:
