@@ -21,7 +21,10 @@ class Search:
         if self.hides:
             return True
         raw = self._raw
-        return any(mark in raw for mark in marks)
+        for mark in marks:  # noqa: SIM110  # a plain loop is twice as fast, and every call asks a dozen times
+            if mark in raw:
+                return True
+        return False
 
     def keys(self, keys: Iterable[str]) -> bool:
         """Tell whether all of these may be keys in the text."""
