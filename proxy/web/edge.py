@@ -282,6 +282,11 @@ def edge_server(serve: Serve, limits: EdgeLimits) -> EdgeServer:
         head = Head(request.method, request.raw_path, request.headers.get("Host", ""), tuple(request.headers.items()))
         try:
             await serve(head, sink)
+        except Exception:  # whatever broke in us, a second answer must not follow the first
+            if not sink.started:
+                raise  # aiohttp asks `handle_error` for an answer
+            _log.exception("a call failed after its answer had begun")
+            sink.cut()
         finally:
             if isinstance(request.protocol, EdgeHandler):
                 request.protocol.tell_gone = None
