@@ -148,7 +148,7 @@ class Connection(BaseProtocol):
         if messages or upgraded:
             self._take_heads(messages, upgraded=upgraded)
         if not self._flowing():
-            self._deadline = None
+            self._deadline = None  # a provider that waits for our reader does not stall
         elif data and self.message is not None:
             self._expect(self._stall_s)
 
@@ -167,11 +167,6 @@ class Connection(BaseProtocol):
             self._timer = None
         super().connection_lost(exc)
         self._gone(self)
-
-    def pause_reading(self) -> None:
-        """Let the provider wait for our reader: that is no stall."""
-        super().pause_reading()
-        self._deadline = None
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Go on reading. Called for every piece that is read, so mostly there is nothing to do."""

@@ -71,5 +71,5 @@ class Upstream(Protocol):
     """Sends requests to providers."""
 
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> Answer:
-        """Send once and return the answer's head. Raises UpstreamFailed."""
+        """Send once and return the answer's head. Raises UpstreamFailed, or Refused before anything was sent."""
         ...

@@ -389,7 +389,7 @@ async def test_an_answer_that_is_dropped_takes_its_connection_along() -> None:
         answer = await client.send(request(), HOLD)
         del answer
         gc.collect()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE.stall_s / 2):
             await asyncio.gather(*filter(None, provider.serving))
 
 

@@ -27,9 +27,9 @@ async def test_informational_answers_are_skipped() -> None:
         assert provider.connections == 1
 
 
-async def test_a_switch_of_protocols_is_no_answer() -> None:
-    switch = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x01a"
-    async with house(says(switch)) as (client, _):
+@pytest.mark.parametrize("headers", [b"", b"Connection: upgrade\r\nUpgrade: websocket\r\n"])
+async def test_a_switch_of_protocols_is_no_answer(headers: bytes) -> None:
+    async with house(says(b"HTTP/1.1 101 Switching\r\n" + headers + b"\r\n" + OK)) as (client, _):
         with pytest.raises(UpstreamFailed) as caught:
             await client.send(request(), HOLD)
         assert (caught.value.failure, caught.value.sent) == (Failure.DISCONNECTED, True)
@@ -86,12 +86,28 @@ async def test_a_head_that_drips_is_not_waited_for_longer() -> None:
 async def test_pieces_that_keep_coming_are_no_stall() -> None:
     async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
-        for _ in range(10):
+        for _piece in range(10):
             await asyncio.sleep(0.05)
             writer.write(b".")
 
     async with house(slowly, Patience(connect_s=2.0, answer_s=0.3, stall_s=0.3)) as (client, _):
         assert await read_all(await client.send(request(), HOLD)) == b"." * 10
+
+
+async def test_a_stall_is_shorter_than_the_wait_for_the_head_and_follows_a_pause_too() -> None:
+    """The first answer stalls after its head; the second just as the provider was made to wait."""
+    for size in (4, 600_000):
+        stalls = says(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"a" * size)
+        async with house(stalls, Patience(connect_s=2.0, answer_s=20.0, stall_s=0.2)) as (client, _):
+            answer = await client.send(request(), HOLD)
+            await asyncio.sleep(0.05)
+            assert answer._connection._reading_paused is (size > 4)
+            got = 0
+            while got < size:
+                got += len(await answer.read())
+            with pytest.raises(UpstreamFailed) as caught:
+                await asyncio.wait_for(answer.read(), 2)
+            assert caught.value.failure is Failure.STALLED
 
 
 async def test_our_own_slowness_is_no_stall() -> None:
@@ -154,7 +170,10 @@ async def test_a_large_body_goes_out_no_faster_than_it_is_read() -> None:
         provider.reads_bodies = False
 
         def transport() -> asyncio.Transport:
-            return next(iter(client._routes["acme"].pool._open)).transport
+            assert client._routes is not None
+            connection = next(iter(client._routes["acme"].pool._open))
+            assert connection.transport is not None
+            return connection.transport
 
         for _ in range(2):
             got.clear()
@@ -165,11 +184,18 @@ async def test_a_large_body_goes_out_no_faster_than_it_is_read() -> None:
 
 
 async def test_a_refusal_ends_an_upload_that_nobody_reads() -> None:
-    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
-    async with house(says(refusal)) as (client, provider):
+    go = asyncio.Event()
+
+    async def refuses(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n")
+        await go.wait()
+        writer.write(b"no")
+
+    async with house(refuses) as (client, provider):
         provider.reads_bodies = False
         answer = await client.send(request(body=b"a" * 20_000_000), HOLD)
         assert answer.status == 413
+        go.set()
         connection = answer._connection
         assert await read_all(answer) == b"no"
         assert not connection.usable, "half a request is not followed by another one"
@@ -237,6 +263,20 @@ class Wire:
 
     def get_extra_info(self, _: str) -> None:
         return None
+
+
+async def test_half_a_request_is_not_followed_by_another_one_even_if_it_has_left() -> None:
+    wire = Wire()
+    connection = Connection(asyncio.get_running_loop(), 1.0, 1.0, lambda _: None)
+    connection.connection_made(cast("asyncio.Transport", wire))
+    asking = asyncio.get_running_loop().create_task(connection.exchange(b"", b"a" * 1_000_000, bodiless=False))
+    connection.pause_writing()
+    await asyncio.sleep(0)
+    connection.data_received(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+    assert (await asking).code == 413
+    assert len(wire.written) == WRITTEN_AT_ONCE
+    assert not connection.rest()
+    connection.connection_lost(None)
 
 
 CHUNKED = (
