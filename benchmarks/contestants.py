@@ -143,7 +143,7 @@ def _until_ready(process: subprocess.Popen[bytes], url: str) -> None:
             with urllib.request.urlopen(url, timeout=START_S):
                 return
         except (urllib.error.URLError, ConnectionError):
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # another process: only asking tells that it is ready
     raise Failed(f"faregate was not ready within {START_S:.0f} s")
 
 

@@ -106,7 +106,7 @@ def _wait_until_quiet() -> None:
     deadline = time.monotonic() + QUIET_WAIT_S
     while time.monotonic() < deadline:
         before = [busy_seconds(core) for core in cores()]
-        time.sleep(QUIET_LOOK_S)
+        time.sleep(QUIET_LOOK_S)  # the span over which the load of the cores is looked at
         busy = [busy_seconds(core) - was for core, was in zip(cores(), before, strict=True)]
         if max(busy) <= QUIET_SHARE * QUIET_LOOK_S:
             return

@@ -82,4 +82,3 @@ class Endpoint(Struct, frozen=True):
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
-    query: tuple[str, ...] | None = None
