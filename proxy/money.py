@@ -6,6 +6,7 @@ rounding (`share_out`), holds round up (`ceil_div`), and balances shown in micro
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from math import lcm
 
 NANOS_PER_USD = 1_000_000_000
 NANOS_PER_MICRO = 1_000
@@ -14,6 +15,9 @@ NANOS_MAX = 10**17
 
 Quantity = int | Decimal
 """How much of a unit was used: whole tokens, or decimal seconds."""
+
+Ratio = tuple[int, int]
+"""An exact fraction: numerator, and a denominator above 0. Not always in lowest terms."""
 
 
 def parse_usd(text: str) -> int:
@@ -57,6 +61,15 @@ def floor_micros(nanos: int) -> int:
 def as_ratio(quantity: Quantity) -> tuple[int, int]:
     """Return a quantity as (numerator, denominator), exactly."""
     return (quantity, 1) if isinstance(quantity, int) else quantity.as_integer_ratio()
+
+
+def plus(a: Ratio, b: Ratio) -> Ratio:
+    """Add two ratios."""
+    (of_a, over_a), (of_b, over_b) = a, b
+    if over_a == over_b:  # as those of a price list mostly do
+        return of_a + of_b, over_a
+    over = lcm(over_a, over_b)
+    return of_a * (over // over_a) + of_b * (over // over_b), over
 
 
 def ceil_div(numerator: int, denominator: int) -> int:

@@ -4,14 +4,14 @@ The table is "How much to hold" of the design: a request that states its maximum
 mode one that states none is held for its input, and for output worth an eighth of what is available.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
 
-from proxy.bounds.worst import Worst
+from proxy.bounds.worst import Portion, Worst
 from proxy.ledger.wallet import Ask
-from proxy.money import ceil_div
-from proxy.pricing.formula import Prices, Used, price_up, unit_price
+from proxy.money import Ratio, ceil_div, plus
 
 Mode = Literal["fair", "strict"]
 
@@ -36,40 +36,27 @@ class Need(Struct, frozen=True):
     ask: Ask
     cost_most: int
     small: int
-    token: tuple[int, int]
+    token: Ratio
     limit: int
     capped: bool
     parameter: tuple[str, ...] | None = None
 
 
-def need(worst: Worst, prices: Prices, mode: Mode) -> Need:
+def need(worst: Worst, mode: Mode) -> Need:
     """Price a worst case. Every amount is rounded up."""
-    base_cost, base = price_up(prices, worst.base)
-    limit = worst.limit if worst.stated is None else worst.stated
-    if worst.output_unit is None:
+    base = ceil_div(*_charge(worst.base))
+    base_cost = ceil_div(*_cost(worst.base))
+    if not worst.token:
         return Need(Ask(base, base, base), base_cost, base, (0, 1), 0, False)
-    token = _token(worst, prices)
-    output_cost, _ = price_up(prices, output(worst, limit))
+    limit = worst.limit if worst.stated is None else worst.stated
+    token = _charge(worst.token)
+    cost_most = base_cost + _times(_cost(worst.token), limit)
     most = base + _times(token, limit)
     small = base + _times(token, min(OUTPUT_LEAST, limit))
     if worst.stated is not None or mode == "strict" or worst.parameter is None:
-        ask, capped = Ask(base, most, most), False
-    else:
-        floor = _times(token, min(OUTPUT_FLOOR, limit))
-        ask, capped = Ask(base, small, most, floor, SHARE), True
-    return Need(ask, base_cost + output_cost, small, token, limit, capped, worst.parameter if capped else None)
-
-
-def output(worst: Worst, tokens: int) -> tuple[Used, ...]:
-    """Return what `tokens` of output per generation can come to: written, and read again by later passes."""
-    if worst.output_unit is None:
-        return ()
-    written = tokens * worst.generations
-    used = (Used(worst.model, worst.rates, {worst.output_unit: written}, worst.conditions),)
-    again = worst.reread
-    if again is None:
-        return used
-    return *used, Used(worst.model, worst.rates, {again.unit: written * again.times}, again.conditions)
+        return Need(Ask(base, most, most), cost_most, small, token, limit, False)
+    floor = _times(token, min(OUTPUT_FLOOR, limit))
+    return Need(Ask(base, small, most, floor, SHARE), cost_most, small, token, limit, True, worst.parameter)
 
 
 def output_limit(need: Need, granted: int) -> int | None:
@@ -91,17 +78,23 @@ def affordable(need: Need, available: int) -> int:
     return need.limit if not numerator else min(need.limit, rest * denominator // numerator)
 
 
-def _token(worst: Worst, prices: Prices) -> tuple[int, int]:
-    """Return the tenant's price of one token in every generation, as a ratio of nano-USD."""
-    numerator, denominator = 0, 1
-    for part in output(worst, 1):
-        for unit, count in part.quantities.items():
-            price = unit_price(prices, worst.rates, unit, part.conditions)
-            if price is not None:
-                numerator = numerator * price[1] + int(count) * price[0] * denominator
-                denominator *= price[1]
-    return numerator, denominator
+def _charge(portions: Iterable[Portion]) -> Ratio:
+    """Sum what the tenant would pay for these, in nano-USD."""
+    total = (0, 1)
+    for portion in portions:
+        each, over = portion.of.price.charge
+        total = plus(total, (each * portion.count, over))
+    return total
 
 
-def _times(token: tuple[int, int], count: int) -> int:
+def _cost(portions: Iterable[Portion]) -> Ratio:
+    """Sum what upstream would ask for these, in nano-USD."""
+    total = (0, 1)
+    for portion in portions:
+        each, over = portion.of.price.cost
+        total = plus(total, (each * portion.count, over))
+    return total
+
+
+def _times(token: Ratio, count: int) -> int:
     return ceil_div(token[0] * count, token[1])

@@ -5,8 +5,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from proxy.money import Ratio
 from proxy.pricing.card import Conditions, ModelRates
-from proxy.pricing.formula import Prices, unit_price
+from proxy.pricing.formula import Prices, UnitPrice, unit_price
 
 STANDARD = "standard"
 """The name in data for rates without a tier, or without a region."""
@@ -16,11 +17,12 @@ ANY = "*"
 
 
 class Dearest(Struct, frozen=True):
-    """A unit, the conditions under which it costs most, and that price: an exact ratio of nano-USD."""
+    """A unit of a model, the conditions under which it costs the tenant most, and that price."""
 
+    rates: ModelRates
     unit: str
     conditions: Conditions
-    price: tuple[int, int]
+    price: UnitPrice
 
 
 class Market(Struct, frozen=True, dict=True):
@@ -30,13 +32,12 @@ class Market(Struct, frozen=True, dict=True):
     rates: ModelRates
     conditions: tuple[Conditions, ...]
 
-    def dearest(self, units: Iterable[str]) -> Dearest | None:
+    def dearest(self, units: tuple[str, ...]) -> Dearest | None:
         """Return the dearest of these units, None if no rate covers any of them."""
-        wanted = tuple(units)
         known = self._known
-        if wanted not in known:
-            known[wanted] = self._search(wanted)
-        return known[wanted]
+        if units not in known:
+            known[units] = self._search(units)
+        return known[units]
 
     @cached_property
     def _known(self) -> dict[tuple[str, ...], Dearest | None]:
@@ -47,9 +48,13 @@ class Market(Struct, frozen=True, dict=True):
         for unit in units:
             for conditions in self.conditions:
                 price = unit_price(self.prices, self.rates, unit, conditions)
-                if price is not None and (best is None or price[0] * best.price[1] > best.price[0] * price[1]):
-                    best = Dearest(unit, conditions, price)
+                if price is not None and (best is None or _above(price.charge, best.price.charge)):
+                    best = Dearest(self.rates, unit, conditions, price)
         return best
+
+
+def _above(one: Ratio, other: Ratio) -> bool:
+    return one[0] * other[1] > other[0] * one[1]
 
 
 class Scope(Struct, frozen=True):

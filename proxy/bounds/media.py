@@ -1,6 +1,6 @@
 """Images, sound, video and documents in a body: the most tokens of each, and the base64 that is not text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -33,7 +33,7 @@ NOTHING = Seen()
 
 def media(body: Any, search: Search, spec: BoundSpec, model: str, known: Known) -> Seen:
     """Bound the media of a body. A part counts once, by the first rule that recognises it."""
-    rules = [rule for rule in spec.media if search.any(rule.marks)]
+    rules = search.rules(spec).media
     if not rules:
         return NOTHING
     tokens: dict[str | None, int] = {}
@@ -58,7 +58,7 @@ def file_id(rule: Media, value: Any) -> str | None:
     return value[start:] if start >= 0 else None
 
 
-def _parts(body: Any, rules: list[Media]) -> Iterator[tuple[Media, Any]]:
+def _parts(body: Any, rules: Sequence[Media]) -> Iterator[tuple[Media, Any]]:
     taken: set[int] = set()
     for rule in rules:
         for part in every(body, rule.at):

@@ -56,9 +56,9 @@ def model_limit(output: Output, spec: BoundSpec, rates: ModelRates, model: str) 
     return spec.window if rates.window is None else rates.window
 
 
-def units(body: Any, output: Output) -> list[str]:
+def units(body: Any, output: Output) -> tuple[str, ...]:
     """Return the units that output can be billed in, as the request asks for it."""
-    return [unit.unit for unit in output.units if _applies(body, unit)]
+    return tuple([unit.unit for unit in output.units if _applies(body, unit)])
 
 
 def _applies(body: Any, unit: OutputUnit) -> bool:

@@ -10,19 +10,21 @@ from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, Reference
 
 
-def references(body: Any, raw: bytes, spec: BoundSpec) -> tuple[tuple[str, str], ...]:
+def references(body: Any, search: Search, spec: BoundSpec) -> tuple[tuple[str, str], ...]:
     """Return (kind, id) of every object that a request names, each once, in the order of the file's rules.
 
-    `raw` is the JSON text that `body` was parsed from. An id that is not a string is left out: no such
-    object is.
+    `search` looks through the JSON text that `body` was parsed from. An id that is not a string is left out: no
+    such object is.
     """
-    search = Search(raw)
+    rules = search.rules(spec)
+    if not rules.references and not rules.media:
+        return ()
     found: dict[tuple[str, str], None] = {}
-    for rule in spec.references:
-        for value in named(body, search, rule):
+    for rule in rules.references:
+        for value in named(body, rule):
             found[rule.kind, value] = None
-    for medium in spec.media:
-        if medium.id and search.any(medium.marks):
+    for medium in rules.media:
+        if medium.id:
             for part in every(body, medium.at):
                 if matches(part, medium.where):
                     for path in medium.id:
@@ -33,11 +35,10 @@ def references(body: Any, raw: bytes, spec: BoundSpec) -> tuple[tuple[str, str],
     return tuple(found)
 
 
-def named(body: Any, search: Search, rule: Reference) -> Iterator[str]:
+def named(body: Any, rule: Reference) -> Iterator[str]:
     """Yield the ids that one rule finds."""
-    if search.any(rule.marks):
-        for part in every(body, rule.at):
-            if matches(part, rule.where):
-                for value in every(part, rule.id):
-                    if isinstance(value, str) and value:
-                        yield value
+    for part in every(body, rule.at):
+        if matches(part, rule.where):
+            for value in every(part, rule.id):
+                if isinstance(value, str) and value:
+                    yield value

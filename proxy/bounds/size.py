@@ -33,25 +33,25 @@ class Size(Struct, frozen=True):
         return self.text + sum(self.media.values()) + self.unknown * window
 
 
-def measure(body: Any, raw: bytes, search: Search, spec: BoundSpec, model: str, known: Known) -> Size:
-    """Measure a request. One token per byte of `raw` is the bound of text, less the base64 of media.
+def measure(body: Any, search: Search, spec: BoundSpec, model: str, known: Known) -> Size:
+    """Measure a request. One token per byte of its JSON is the bound of text, less the base64 of media.
 
     Raises Refused `malformed_request` for a list that is none.
     """
-    text = len(raw) + spec.overhead
+    text = search.size + spec.overhead
     for counted in spec.lists:
         count = length(body, counted.at, text=counted.text)
         if count:
             text += count * counted.each + counted.any
     seen = media(body, search, spec, model, known)
     held, unknown = _referenced(body, search, spec, known)
+    windows = max(1, length(body, spec.inputs, text=True)) if spec.inputs else 1
     by_units: dict[Units, int] = {}
     for unit, tokens in seen.tokens.items():
         by_units[() if unit is None else (unit,)] = tokens
     if held:
         units = any_units(spec)
         by_units[units] = by_units.get(units, 0) + held
-    windows = max(1, length(body, spec.inputs, text=True)) if spec.inputs else 1
     return Size(max(1, text - seen.embedded), by_units, unknown + seen.unknown, windows)
 
 
@@ -63,9 +63,9 @@ def any_units(spec: BoundSpec) -> Units:
 def _referenced(body: Any, search: Search, spec: BoundSpec, known: Known) -> tuple[int, int]:
     """Return (tokens that named objects are known to hold, how many objects are not known)."""
     held = unknown = 0
-    for rule in spec.references:
+    for rule in search.rules(spec).references:
         if rule.tokens:
-            for name in named(body, search, rule):
+            for name in named(body, rule):
                 tokens = known.get(name)
                 if tokens is None:
                     unknown += 1

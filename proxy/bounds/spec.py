@@ -14,11 +14,16 @@ from proxy.bounds.paths import compiled
 from proxy.pricing.card import is_glob
 
 
-class InputUnit(Struct, frozen=True, forbid_unknown_fields=True):
+class InputUnit(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A unit that text can be billed in: always, or only if the body has all of `keys` somewhere."""
 
     unit: str
     keys: tuple[str, ...] = ()
+
+    @cached_property
+    def marks(self) -> tuple[bytes, ...]:
+        """JSON strings all of which are in every body that can use the unit."""
+        return tuple(f'"{key}"'.encode() for key in self.keys)
 
 
 class OutputUnit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +38,7 @@ class OutputUnit(Struct, frozen=True, forbid_unknown_fields=True):
     absent: bool = False
 
 
-class Output(Struct, frozen=True, forbid_unknown_fields=True):
+class Output(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """The output side. `maximum` lists the parameters that limit one generation; the first is spliced in.
 
     `zero` tells that a maximum of 0 is meaningful. `times` lists the parameters that ask for several
@@ -50,6 +55,11 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True):
     prompts: str | None = None
     flat: Mapping[str, int] = {}
     assumed: Mapping[str, int] = {}
+
+    @cached_property
+    def all_units(self) -> tuple[str, ...]:
+        """Every unit that output can be billed in, whatever the request asks for."""
+        return tuple(unit.unit for unit in self.units)
 
 
 class Counted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,7 +181,20 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return marks(self.where, (f"{self.at}.{self.id}" if self.id else self.at,))
 
 
-class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class Rules(Struct, frozen=True):
+    """The rules that can apply to one text, and the units that its text can be billed in."""
+
+    media: tuple[Media, ...]
+    tools: tuple[Tool, ...]
+    references: tuple[Reference, ...]
+    text_units: tuple[str, ...]
+
+
+RULES_KEPT = 1_000
+"""Selections of rules that are remembered; there are a handful, unless somebody tries them all."""
+
+
+class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """How to bound the calls of one endpoint: `input` lists the units of text, `output` lacks for embeddings.
 
     `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
@@ -195,6 +218,38 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True):
     references: tuple[Reference, ...] = ()
     window: int = 2_000_000
     text: tuple[str, ...] = ()
+
+    @cached_property
+    def marks(self) -> tuple[bytes, ...]:
+        """Every JSON string that tells which rules can apply, each once."""
+        rules: tuple[Media | Tool | Reference | InputUnit, ...] = (
+            *self.media,
+            *self.tools,
+            *self.references,
+            *self.input,
+        )
+        return tuple(dict.fromkeys(mark for rule in rules for mark in rule.marks))
+
+    def rules(self, found: frozenset[bytes]) -> Rules:
+        """Return the rules that can apply to a text in which these of the marks were found."""
+        rules = self._selected.get(found)
+        if rules is None:
+            if len(self._selected) >= RULES_KEPT:
+                self._selected.clear()
+            rules = self._selected[found] = self._select(found)
+        return rules
+
+    @cached_property
+    def _selected(self) -> dict[frozenset[bytes], Rules]:
+        return {}
+
+    def _select(self, found: frozenset[bytes]) -> Rules:
+        return Rules(
+            tuple(rule for rule in self.media if not found.isdisjoint(rule.marks)),
+            tuple(rule for rule in self.tools if not rule.marks or not found.isdisjoint(rule.marks)),
+            tuple(rule for rule in self.references if not found.isdisjoint(rule.marks)),
+            tuple(unit.unit for unit in self.input if found.issuperset(unit.marks)),
+        )
 
 
 def marks(where: Mapping[str, str | None], paths: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -34,8 +34,8 @@ def tools(body: Any, search: Search, spec: BoundSpec, model: str) -> list[Use]:
     """Find the server-side tools of a request. Raises Refused for a limit that is no sensible integer."""
     calls: int | None = None
     found = []
-    for rule in spec.tools:
-        if (rule.marks and not search.any(rule.marks)) or not _for_model(rule, model):
+    for rule in search.rules(spec).tools:
+        if not _for_model(rule, model):
             continue
         for part in every(body, rule.at):
             if matches(part, rule.where):

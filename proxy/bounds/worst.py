@@ -14,40 +14,34 @@ from proxy.bounds.size import Size, any_units, measure
 from proxy.bounds.spec import BoundSpec, Qualifier
 from proxy.bounds.tools import Use, readings, tools
 from proxy.errors import Refusal, refuse
-from proxy.pricing.card import Conditions, ModelRates
-from proxy.pricing.formula import Prices, Used
+from proxy.pricing.card import ModelRates
+from proxy.pricing.formula import Prices
 
 UNLIMITED = 10**12
 """Stands for the window of a model that has none in the rates: more tokens than any body holds."""
 
 
-class Reread(Struct, frozen=True):
-    """Output that later passes of the same call read as input: `times` tokens of `unit` for each token."""
+class Portion(Struct, frozen=True):
+    """So many of a unit, at the dearest that it can cost."""
 
-    unit: str
-    conditions: Conditions
-    times: int
+    of: Dearest
+    count: int
 
 
 class Worst(Struct, frozen=True):
-    """The most that a call can use. `base` is the input side and the fees, ready for `price_up`.
+    """The most that a call can use. `base` is the input side and the fees.
 
-    `output_unit` is the dearest unit of output, None if there are no output tokens; `conditions` are its
-    own. `stated` is the output tokens per generation that the request allows (never above `limit`), None if
-    it states none; `limit` the model's maximum. `parameter` is where a maximum can be spliced in, None if
-    there is no such place or the request has stated one.
+    `token` is what one more token of output in every generation comes to: itself, and as input of later passes;
+    empty where there are no output tokens. `stated` is the output tokens per generation that the request allows
+    (never above `limit`), None if it states none; `limit` the model's maximum. `parameter` is where a maximum can be
+    spliced in, None if there is no such place or the request has stated one.
     """
 
-    base: tuple[Used, ...]
-    output_unit: str | None
+    base: tuple[Portion, ...]
+    token: tuple[Portion, ...]
     stated: int | None
     limit: int
-    generations: int
-    conditions: Conditions
-    model: str
-    rates: ModelRates
     parameter: tuple[str, ...] | None = None
-    reread: Reread | None = None
 
 
 class _Call(Struct, frozen=True):
@@ -78,7 +72,7 @@ class _Call(Struct, frozen=True):
 
 def worst(
     body: Any,
-    raw: bytes,
+    search: Search,
     spec: BoundSpec,
     model: ModelRates,
     prices: Prices,
@@ -87,28 +81,27 @@ def worst(
     *,
     date: str,
 ) -> Worst:
-    """Bound a call. `raw` is the JSON text of `body`, `known` what named objects hold, `date` the UTC date.
+    """Bound a call. `search` looks through the JSON of `body`, `known` is what named objects hold, `date` the UTC date.
 
     Raises Refused: `malformed_request` for a field that makes no sense, `unpriced_model` where a unit that
     the call will use has no rate.
     """
     for path in spec.strings:
         words(body, path)
-    search = Search(raw)
     call = _Call(
         spec,
         prices,
         date,
         Scope(_names(body, spec.tiers), _names(body, spec.regions)),
-        measure(body, raw, search, spec, model_name, known),
+        measure(body, search, spec, model_name, known),
         tools(body, search, spec, model_name),
         allowance(body, spec, model, model_name),
-        tuple(unit.unit for unit in spec.input if not unit.keys or search.keys(unit.keys)),
+        search.rules(spec).text_units,
     )
     total, passes = call.read(model)
     here = market(prices, model, call.scope, total + passes * call.written, date)
     text = here.dearest(call.text_units)
-    base = _input(call, model_name, here, text, total, passes)
+    base = _input(call, here, text, total, passes)
     output, flat = _output(body, call, model_name, here)
     if text is None and not flat:
         _unpriced(model_name, " or ".join(call.text_units))
@@ -117,74 +110,68 @@ def worst(
         base += _fees(use, model_name, here, output)
         for name in use.models:
             base += _elsewhere(call, use, name, total)
-    again = Reread(text.unit, text.conditions, passes) if text is not None and passes and output else None
     allowed = call.allowed
     return Worst(
-        tuple(base),
-        None if output is None else output.unit,
-        allowed.stated,
-        allowed.limit,
-        allowed.generations,
-        here.conditions[-1] if output is None else output.conditions,
-        model_name,
-        model,
-        allowed.parameter,
-        again,
+        tuple(base), _token(output, text, allowed.generations, passes), allowed.stated, allowed.limit, allowed.parameter
     )
 
 
-def _input(call: _Call, name: str, here: Market, text: Dearest | None, total: int, passes: int) -> list[Used]:
+def _input(call: _Call, here: Market, text: Dearest | None, total: int, passes: int) -> list[Portion]:
     """Share the tokens of all passes out over units, the dearest first: a full window is full of those."""
-    found: list[Used] = []
+    found: list[Portion] = []
     if call.size.media or call.size.unknown:
         sized = dict(call.size.media)
         if call.size.unknown:
             sized[any_units(call.spec)] = total
         priced = [(one, tokens) for own, tokens in sized.items() if (one := here.dearest(own + call.text_units))]
-        for one, tokens in sorted(priced, key=lambda pair: Fraction(*pair[0].price), reverse=True):
+        for one, tokens in sorted(priced, key=lambda pair: Fraction(*pair[0].price.charge), reverse=True):
             part = min(total, tokens * (passes + 1))
             total -= part
-            found.append(_used(name, here.rates, one, part))
+            found.append(Portion(one, part))
     if text is not None and total:
-        found.append(_used(name, here.rates, text, total))
+        found.append(Portion(text, total))
     return found
 
 
-def _output(body: Any, call: _Call, name: str, here: Market) -> tuple[Dearest | None, list[Used]]:
+def _output(body: Any, call: _Call, name: str, here: Market) -> tuple[Dearest | None, list[Portion]]:
     """Return the dearest unit of output, and what generations cost besides tokens."""
     output = call.spec.output
     if output is None:
         return None, []
     flat = [
-        _used(name, here.rates, one, count * call.allowed.generations)
+        Portion(one, count * call.allowed.generations)
         for unit, count in output.flat.items()
         if (one := here.dearest((unit,))) is not None
     ]
-    found = here.dearest(units(body, output)) or here.dearest(unit.unit for unit in output.units)
+    found = here.dearest(units(body, output)) or here.dearest(output.all_units)
     if found is None and not flat:
-        _unpriced(name, " or ".join(unit.unit for unit in output.units))
+        _unpriced(name, " or ".join(output.all_units))
     return found, flat
 
 
-def _fees(use: Use, name: str, here: Market, output: Dearest | None) -> list[Used]:
+def _token(output: Dearest | None, text: Dearest | None, generations: int, passes: int) -> tuple[Portion, ...]:
+    """Return what a token of output in every generation costs: written, and read again by later passes."""
+    if output is None:
+        return ()
+    written = Portion(output, generations)
+    return (written, Portion(text, generations * passes)) if passes and text is not None else (written,)
+
+
+def _fees(use: Use, name: str, here: Market, output: Dearest | None) -> list[Portion]:
     """Return what a tool's uses cost besides reading: fees, and output beyond the request's maximum."""
     rule = use.tool
     fees = {unit: count * use.uses for unit, count in rule.per_use.items()}
     for unit, count in rule.per_call.items():
         fees[unit] = fees.get(unit, 0) + count
-    found = [
-        _used(name, here.rates, one, count)
-        for unit, count in fees.items()
-        if (one := here.dearest((unit,))) is not None
-    ]
+    found = [Portion(one, count) for unit, count in fees.items() if (one := here.dearest((unit,))) is not None]
     if fees and not found:
         _unpriced(name, " or ".join(fees))
     if rule.output and output is not None:
-        found.append(_used(name, here.rates, output, rule.output * use.uses))
+        found.append(Portion(output, rule.output * use.uses))
     return found
 
 
-def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Used]:
+def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Portion]:
     """Return what a tool's calls of another model cost: one reading each; for a fallback the whole call."""
     spec, prices = call.spec, call.prices
     rates = prices.card.find(prices.integration, name)
@@ -201,13 +188,10 @@ def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Used]:
         read += passes * written
     here = market(prices, rates, ANYWHERE, read, call.date)
     text = here.dearest(call.text_units + any_units(spec))
-    output = here.dearest(unit.unit for unit in spec.output.units)
+    output = here.dearest(spec.output.all_units)
     if text is None or output is None:
         _unpriced(name, "its tokens")
-    return [
-        _used(name, rates, text, read * use.uses),
-        _used(name, rates, output, written * use.uses),
-    ]
+    return [Portion(text, read * use.uses), Portion(output, written * use.uses)]
 
 
 def _names(body: Any, rules: tuple[Qualifier, ...]) -> frozenset[str]:
@@ -230,7 +214,3 @@ def _unpriced(name: str, what: str) -> NoReturn:
         Refusal.UNPRICED_MODEL,
         f"The model {name[:200]} has no price for {what}, which this request can use; use another.",
     )
-
-
-def _used(name: str, rates: ModelRates, one: Dearest, quantity: int) -> Used:
-    return Used(name, rates, {one.unit: quantity}, one.conditions)

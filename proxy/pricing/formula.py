@@ -5,7 +5,7 @@ from math import lcm
 
 from msgspec import Struct
 
-from proxy.money import Quantity, as_ratio, ceil_div, round_half_even, share_out
+from proxy.money import Quantity, Ratio, as_ratio, round_half_even, share_out
 from proxy.pricing.card import Conditions, ModelRates, RateCard
 from proxy.pricing.cascade import Margin, MarginTable
 
@@ -78,39 +78,21 @@ def price(prices: Prices, used: Iterable[Used]) -> Priced:
     return Priced(lines, cost, charge, unpriced)
 
 
-def price_up(prices: Prices, used: Iterable[Used]) -> tuple[int, int]:
-    """Return (upstream cost, charge) rounded up: what a hold must cover. Unpriced units count nothing."""
-    cost, cost_over = 0, 1
-    charge, charge_over = 0, 1
-    for part in used:
-        for unit, quantity in part.quantities.items():
-            rate = prices.card.rate(part.rates, unit, part.conditions)
-            if rate is None or not quantity:
-                continue
-            many, of = as_ratio(quantity)
-            times, over = prices.margin(unit).multiplier
-            each, per = many * rate.ratio[0], of * rate.ratio[1]
-            cost, cost_over = _plus(cost, cost_over, each, per)
-            charge, charge_over = _plus(charge, charge_over, each * times, per * over)
-    return ceil_div(cost, cost_over), ceil_div(charge, charge_over)
+class UnitPrice(Struct, frozen=True):
+    """What one unit costs, as exact ratios of nano-USD: upstream, and the tenant, margin included."""
+
+    cost: Ratio
+    charge: Ratio
 
 
-def _plus(a: int, a_over: int, b: int, b_over: int) -> tuple[int, int]:
-    """Add two ratios; most share their denominator."""
-    if a_over == b_over:
-        return a + b, a_over
-    over = lcm(a_over, b_over)
-    return a * (over // a_over) + b * (over // b_over), over
-
-
-def unit_price(prices: Prices, model: ModelRates, unit: str, conditions: Conditions) -> tuple[int, int] | None:
-    """Return a unit's price for the tenant, margin included, as a ratio of nano-USD; None if unpriced."""
+def unit_price(prices: Prices, model: ModelRates, unit: str, conditions: Conditions) -> UnitPrice | None:
+    """Return a unit's price, None if no rate covers it."""
     rate = prices.card.rate(model, unit, conditions)
     if rate is None:
         return None
     numerator, denominator = rate.ratio
     times, over = prices.margin(unit).multiplier
-    return numerator * times, denominator * over
+    return UnitPrice(rate.ratio, (numerator * times, denominator * over))
 
 
 _Head = tuple[str, str, Quantity, str, int, str, str]

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from proxy.bounds.search import Search
 from proxy.pricing.card import ModelRates
 from proxy.pricing.formula import Prices
 from proxy.providers.route import Route
@@ -12,7 +13,8 @@ from proxy.tenants.key import KeyHolder
 
 
 class Permit(Struct, frozen=True):
-    """A call that may go on. `body` is the parsed request, empty where the route takes none.
+    """A call that may go on. `body` is the parsed request, empty where the route takes none, and `search` looks
+    through its text where the route has a bound.
 
     `known` maps each object that the request continues from to the tokens it stands for, None if unknown.
     `model` is empty and `rates` and `prices` are None on free routes only.
@@ -22,6 +24,7 @@ class Permit(Struct, frozen=True):
     holder: KeyHolder
     raw: bytes
     body: Mapping[str, Any]
+    search: Search | None
     model: str
     streamed: bool
     rates: ModelRates | None

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from proxy.bounds.references import references
+from proxy.bounds.search import Search
 from proxy.errors import Refusal, refuse
 from proxy.pricing.card import ModelRates
 from proxy.pricing.formula import Prices
@@ -37,14 +38,16 @@ async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Dire
     for rule in endpoint.refuse:
         if matches(body, rule.when):
             refuse(Refusal.MALFORMED_REQUEST, rule.say)
-    known = await _known(route, holder, body, raw, directory)
+    search = Search(raw) if endpoint.bound is not None else None
+    known = await _known(route, holder, body, search, directory)
     if endpoint.free:
-        return Permit(route, holder, raw, body, "", False, None, None, known)
+        return Permit(route, holder, raw, body, search, "", False, None, None, known)
     model = _model(route, body)
     if holder.key.models and model not in holder.key.models:
         refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
     prices = Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
-    return Permit(route, holder, raw, body, model, _streamed(route, body), _rates(prices, model), prices, known)
+    rates = _rates(prices, model)
+    return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known)
 
 
 def free_token(permit: Permit) -> FreeRoute:
@@ -100,15 +103,15 @@ def _rates(prices: Prices, model: str) -> ModelRates:
 
 
 async def _known(
-    route: Route, holder: KeyHolder, body: Mapping[str, Any], raw: bytes, directory: Directory
+    route: Route, holder: KeyHolder, body: Mapping[str, Any], search: Search | None, directory: Directory
 ) -> dict[str, int | None]:
     """Return the tokens behind each object that the request names, all of which must be the tenant's own."""
     named = []
     at = route.endpoint.objects.at
     if at:
         named.append(unquote(route.parameters[at]))
-    if route.endpoint.bound is not None and body:
-        named.extend(object_id for _, object_id in references(body, raw, route.endpoint.bound))
+    if route.endpoint.bound is not None and search is not None and body:
+        named.extend(object_id for _, object_id in references(body, search, route.endpoint.bound))
     known: dict[str, int | None] = {}
     for object_id in named:
         owned = await directory.owned(route.integration.name, object_id)

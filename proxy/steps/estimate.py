@@ -12,11 +12,11 @@ def estimate(permit: Permit, date: str) -> Need:
     Raises Refused (malformed_request) for absurd limits in the request.
     """
     endpoint = permit.route.endpoint
-    if endpoint.bound is None or permit.rates is None or permit.prices is None:
+    if endpoint.bound is None or permit.search is None or permit.rates is None or permit.prices is None:
         refuse(Refusal.INTERNAL_ERROR, f"The endpoint {endpoint.name} is metered but has no bound.")
     most = worst(
         permit.body,
-        permit.raw,
+        permit.search,
         endpoint.bound,
         permit.rates,
         permit.prices,
@@ -25,4 +25,4 @@ def estimate(permit: Permit, date: str) -> Need:
         date=date,
     )
     mode: Mode = permit.route.integration.policy.admission if endpoint.output_splice else "strict"
-    return need(most, permit.prices, mode)
+    return need(most, mode)

@@ -11,6 +11,7 @@ from typing import Any
 from doubles.books import CARD, NOW, TODAY, make_id, make_key, make_tenant
 from msgspec import structs
 
+from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, InputUnit, Output, OutputUnit, Reference
 from proxy.calls.head import Head
 from proxy.ledger.hold import Hold
@@ -129,6 +130,7 @@ def make_permit(body: Mapping[str, Any] | bytes | None = None, **changes: Any) -
         holder=HOLDER,
         raw=raw,
         body=parsed,
+        search=Search(raw),
         model="m-1",
         streamed=parsed.get("stream") is True,
         rates=CARD.find("acme", "m-1"),

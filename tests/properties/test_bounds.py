@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import convert
 
-from proxy.bounds.asking import affordable, need, output, output_limit
+from proxy.bounds.asking import affordable, need, output_limit
 from proxy.bounds.references import references
+from proxy.bounds.search import Search
 from proxy.bounds.spec import (
     BoundSpec,
     InputUnit,
@@ -26,13 +27,13 @@ from proxy.bounds.spec import (
     Reference,
     Tool,
 )
-from proxy.bounds.worst import worst
+from proxy.bounds.worst import Portion, worst
 from proxy.errors import Refused
 from proxy.ledger.wallet import grant
 from proxy.loading.rates import load_rates
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
-from proxy.pricing.formula import Prices, Used, price, price_up
+from proxy.pricing.formula import Prices, Used, price
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(os.environ.get("FAREGATE_CORPUS") or ROOT.parent / "shared" / "corpus")
@@ -95,14 +96,18 @@ def priced_by(model: ModelRates, pct: Decimal, unit: str, unit_pct: Decimal) -> 
     return Prices(card, table, "t", "i")
 
 
+def used(part: Portion) -> Used:
+    return Used("m", part.of.rates, {part.of.unit: part.count}, part.of.conditions)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), models(), bodies, margins, st.sampled_from(UNITS), margins, st.sampled_from(["fair", "strict"]))
 def test_a_grant_covers_the_input_and_the_output_it_allows(
     data: st.DataObject, model: ModelRates, body: Any, pct: Decimal, unit: str, unit_pct: Decimal, mode: Any
 ) -> None:
     prices = priced_by(model, pct, unit, unit_pct)
-    found = worst(body, json.dumps(body).encode(), SPEC, model, prices, "m", KNOWN, date=DATE)
-    asked = need(found, prices, mode)
+    found = worst(body, Search(json.dumps(body).encode()), SPEC, model, prices, "m", KNOWN, date=DATE)
+    asked = need(found, mode)
     assert 0 <= asked.ask.base <= asked.small <= asked.ask.most
     assert asked.ask.least in (asked.small, asked.ask.most)
 
@@ -113,7 +118,8 @@ def test_a_grant_covers_the_input_and_the_output_it_allows(
     tokens = asked.limit if limit is None else limit
     assert tokens <= asked.limit
     assert tokens >= min(256, asked.limit)
-    assert price_up(prices, (*found.base, *output(found, tokens)))[1] <= granted
+    written = [Portion(part.of, part.count * tokens) for part in found.token]
+    assert price(prices, [used(part) for part in (*found.base, *written)]).charge_nanos <= granted
     assert affordable(asked, granted) >= tokens
 
 
@@ -124,16 +130,18 @@ def test_usage_below_the_bound_is_never_dearer_than_the_hold(
 ) -> None:
     """Any split of the tokens over units, in any tier that can apply and at any size of context."""
     prices = priced_by(model, pct, unit, unit_pct)
-    found = worst(body, json.dumps(body).encode(), SPEC, model, prices, "m", KNOWN, date=DATE)
-    asked = need(found, prices, "strict")
-    read = sum(int(q) for part in found.base for name, q in part.quantities.items() if name != "web_searches")
-    written = asked.limit * found.generations
-    read += written * (found.reread.times if found.reread else 0)
+    found = worst(body, Search(json.dumps(body).encode()), SPEC, model, prices, "m", KNOWN, date=DATE)
+    asked = need(found, "strict")
+    read = sum(part.count for part in found.base if part.of.unit != "web_searches")
+    generations, passes = found.token[0].count, 0
+    if len(found.token) > 1:
+        passes = found.token[1].count // generations
+    written = asked.limit * generations
+    read += written * passes
     cached = data.draw(st.integers(0, read)) if "cache" in body else 0
     spoken = data.draw(st.integers(0, written)) if "audio" in (body.get("modalities") or []) else 0
-    readings = 1 + (found.reread.times if found.reread else 0)
-    heard = data.draw(st.integers(0, min(read - cached, 50 * readings * len(body.get("parts") or []))))
-    searches = sum(int(part.quantities.get("web_searches", 0)) for part in found.base)
+    heard = data.draw(st.integers(0, min(read - cached, 50 * (1 + passes) * len(body.get("parts") or []))))
+    searches = sum(part.count for part in found.base if part.of.unit == "web_searches")
     usage = {
         "input_tokens": read - cached - heard,
         "cache_write_tokens": cached,
@@ -162,12 +170,12 @@ def test_any_json_is_bounded_or_refused(body: Any) -> None:
     model = ModelRates(("m",), (Rate("input_tokens", "1"), Rate("output_tokens", "1"), Rate("web_searches", "1")))
     prices = priced_by(model, Decimal(0), "x", Decimal(0))
     raw = json.dumps(body).encode()
-    references(body, raw, SPEC)
+    references(body, Search(raw), SPEC)
     try:
-        found = worst(body, raw, SPEC, model, prices, "m", {}, date=DATE)
+        found = worst(body, Search(raw), SPEC, model, prices, "m", {}, date=DATE)
     except Refused:
         return
-    assert need(found, prices, "fair").ask.base >= 1
+    assert need(found, "fair").ask.base >= 1
 
 
 ENDPOINTS = {
@@ -221,13 +229,13 @@ def test_recorded_calls_stay_below_their_bounds() -> None:
             continue
         prices = Prices(card, MarginTable(), "t", provider)
         spec = convert(specs[provider][ENDPOINTS[provider, call["endpoint"]]], BoundSpec, strict=True)
-        found = worst(body, json.dumps(body).encode(), spec, rates, prices, model, {}, date=DATE)
+        found = worst(body, Search(json.dumps(body).encode()), spec, rates, prices, model, {}, date=DATE)
         usage = dict(call["expected"])
         answered = usage.pop("model", model)
         used = [(answered, usage), *(call.get("expected_other_models") or {}).items()]
         tokens = sum(quantity for unit, quantity in usage.items() if unit.startswith(("input", "cache")))
         parts = [Used(m, card.find(provider, m) or rates, u, Conditions(None, tokens, DATE)) for m, u in used]
         charge = price(prices, parts).charge_nanos
-        assert charge <= need(found, prices, "strict").ask.most, name
+        assert charge <= need(found, "strict").ask.most, name
         compared += 1
     assert compared > 150

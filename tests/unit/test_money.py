@@ -16,6 +16,7 @@ from proxy.money import (
     format_usd,
     parse_decimal,
     parse_usd,
+    plus,
     round_half_even,
     share_out,
 )
@@ -142,3 +143,8 @@ def test_share_out_gives_what_is_left_to_the_largest_remainders() -> None:
     assert share_out(10, [2, 3, 5, 1]) == [2, 3, 4, 1]
     assert share_out(0, [1, 2]) == [0, 0]
     assert share_out(5, []) == []
+
+
+@given(RATIOS, RATIOS)
+def test_ratios_add_exactly(a: tuple[int, int], b: tuple[int, int]) -> None:
+    assert Fraction(*plus(a, b)) == Fraction(*a) + Fraction(*b)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from proxy.bounds.asking import Need, affordable, need, output, output_limit
+from proxy.bounds.asking import Need, affordable, need, output_limit
+from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, InputUnit, Output, OutputUnit, Tool
 from proxy.bounds.worst import worst
 from proxy.ledger.wallet import grant
 from proxy.pricing.card import ModelRates, Rate
-from proxy.pricing.formula import price_up
 
 SPEC = BoundSpec(
     input=(InputUnit("input_tokens"),),
@@ -26,7 +26,7 @@ def ask(make_prices: Any) -> Any:
     def run(mode: str = "fair", *, spec: BoundSpec = SPEC, rates: ModelRates = LARGE, **body: Any) -> Need:
         prices = make_prices({(None, None, None): Decimal(body.pop("margin", 0))})
         raw = json.dumps(body).encode()
-        return need(worst(body, raw, spec, rates, prices, "large", {}, date="2026-11-21"), prices, mode)
+        return need(worst(body, Search(raw), spec, rates, prices, "large", {}, date="2026-11-21"), mode)
 
     return run
 
@@ -118,10 +118,9 @@ def test_affordable_for_the_refusals_message(ask: Any) -> None:
 
 
 def test_output_is_read_again_by_later_passes(ask: Any, make_prices: Any) -> None:
-    body = {"tools": [{}]}
-    found = worst(body, b'{"tools": [{}]}', SPEC, LARGE, make_prices(), "large", {}, date="2026-11-21")
-    quantities = [dict(part.quantities) for part in output(found, 10)]
-    assert quantities == [{"output_tokens": 10}, {"input_tokens": 30}]
+    raw = b'{"tools": [{}]}'
+    found = worst({"tools": [{}]}, Search(raw), SPEC, LARGE, make_prices(), "large", {}, date="2026-11-21")
+    assert [(part.of.unit, part.count) for part in found.token] == [("output_tokens", 1), ("input_tokens", 3)]
     assert ask(tools=[{}]).token[0] == (4000 + 3 * 1000) * ask(tools=[{}]).token[1]
 
 
@@ -130,7 +129,7 @@ def test_a_call_without_output_asks_for_its_input(ask: Any, make_prices: Any) ->
     found = ask(spec=spec, input="text")
     raw = json.dumps({"input": "text"}).encode()
     assert found.ask.least == found.ask.most == found.small == 1000 * len(raw)
-    bare = worst({"input": "text"}, raw, spec, LARGE, make_prices(), "large", {}, date="2026-11-21")
-    assert price_up(make_prices(), bare.base) == (found.cost_most, found.ask.most)
-    assert output(bare, 5) == ()
+    assert found.cost_most == found.ask.most
+    bare = worst({"input": "text"}, Search(raw), spec, LARGE, make_prices(), "large", {}, date="2026-11-21")
+    assert bare.token == ()
     assert output_limit(found, found.ask.most) is None

@@ -90,4 +90,4 @@ def test_no_output() -> None:
     ],
 )
 def test_units_that_can_apply(body: Any, found: list[str]) -> None:
-    assert units(body, OUTPUT) == found
+    assert units(body, OUTPUT) == tuple(found)

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 from proxy.bounds.references import references
+from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, InputUnit, Kind, Media, Reference
 
 SPEC = BoundSpec(
@@ -18,7 +19,7 @@ SPEC = BoundSpec(
 
 
 def find(body: Any) -> tuple[tuple[str, str], ...]:
-    return references(body, json.dumps(body).encode(), SPEC)
+    return references(body, Search(json.dumps(body).encode()), SPEC)
 
 
 def test_every_object_is_named_once() -> None:
@@ -50,4 +51,4 @@ def test_what_is_no_id_names_nothing() -> None:
 
 def test_an_escaped_key_does_not_hide_an_object() -> None:
     raw = b'{"previous_response\\u005fid": "resp_1"}'
-    assert references(json.loads(raw), raw, SPEC) == (("response", "resp_1"),)
+    assert references(json.loads(raw), Search(raw), SPEC) == (("response", "resp_1"),)

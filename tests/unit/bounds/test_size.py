@@ -20,7 +20,7 @@ SPEC = BoundSpec(
 
 def size(body: Any, known: dict[str, int | None] | None = None) -> tuple[Size, int]:
     raw = json.dumps(body, ensure_ascii=False).encode()
-    return measure(body, raw, Search(raw), SPEC, "m", known or {}), len(raw)
+    return measure(body, Search(raw), SPEC, "m", known or {}), len(raw)
 
 
 def test_a_byte_is_a_token_and_lists_add_theirs() -> None:

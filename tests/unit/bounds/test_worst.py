@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from proxy.bounds.search import Search
 from proxy.bounds.spec import (
     BoundSpec,
     Counted,
@@ -58,7 +59,7 @@ def bound(model: ModelRates, make_prices: Any) -> Bound:
         body: Any, *, spec: BoundSpec = SPEC, rates: ModelRates = model, others: Any = (), known: Any = None
     ) -> Worst:
         raw = json.dumps(body).encode()
-        return worst(body, raw, spec, rates, make_prices(None, *others), "small", known or {}, date=DATE)
+        return worst(body, Search(raw), spec, rates, make_prices(None, *others), "small", known or {}, date=DATE)
 
     return run
 
@@ -66,10 +67,13 @@ def bound(model: ModelRates, make_prices: Any) -> Bound:
 def used(found: Worst, model: str = "small") -> dict[str, int]:
     total: dict[str, int] = {}
     for part in found.base:
-        if part.model == model:
-            for unit, quantity in part.quantities.items():
-                total[unit] = total.get(unit, 0) + int(quantity)
+        if part.of.rates.match == (model,):
+            total[part.of.unit] = total.get(part.of.unit, 0) + part.count
     return total
+
+
+def written(found: Worst) -> tuple[str, int]:
+    return found.token[0].of.unit, found.token[0].count
 
 
 def chat(**more: Any) -> dict[str, Any]:
@@ -83,10 +87,10 @@ def size(body: Any) -> int:
 def test_a_plain_call(bound: Bound) -> None:
     found = bound(chat(n=2))
     assert used(found) == {"input_tokens": size(chat(n=2))}
-    assert (found.output_unit, found.stated, found.limit, found.generations) == ("output_tokens", None, 500, 2)
+    assert written(found) == ("output_tokens", 2)
+    assert (found.stated, found.limit) == (None, 500)
     assert found.parameter == ("max_tokens",)
-    assert found.reread is None
-    assert found.conditions.date == DATE
+    assert [part.of.conditions.date for part in (*found.base, *found.token)] == [DATE, DATE]
 
 
 def test_cache_writes_only_where_the_body_can_ask_for_them(bound: Bound) -> None:
@@ -96,23 +100,23 @@ def test_cache_writes_only_where_the_body_can_ask_for_them(bound: Bound) -> None
 
 def test_a_body_that_crosses_a_size_is_priced_above_it(bound: Bound) -> None:
     found = bound(chat(text="x" * 2000))
-    assert found.base[0].conditions.context > 1000
-    assert found.conditions.context > 1000
+    assert found.base[0].of.conditions.context > 1000
+    assert found.token[0].of.conditions.context > 1000
 
 
 def test_tiers(bound: Bound) -> None:
-    assert bound(chat()).base[0].conditions.tier is None
-    assert bound(chat(service_tier="auto")).base[0].conditions.tier is None
-    assert bound(chat(service_tier="Priority")).base[0].conditions.tier == "priority"
-    assert bound(chat(service_tier="brand-new")).base[0].conditions.tier == "priority"
+    assert bound(chat()).base[0].of.conditions.tier is None
+    assert bound(chat(service_tier="auto")).base[0].of.conditions.tier is None
+    assert bound(chat(service_tier="Priority")).base[0].of.conditions.tier == "priority"
+    assert bound(chat(service_tier="brand-new")).base[0].of.conditions.tier == "priority"
     with pytest.raises(Refused, match="service_tier"):
         bound(chat(service_tier=5))
 
 
 def test_audio_output_when_it_is_asked_for_or_there_is_no_other(bound: Bound) -> None:
-    assert bound(chat(modalities=["text", "audio"])).output_unit == "output_audio_tokens"
+    assert written(bound(chat(modalities=["text", "audio"]))) == ("output_audio_tokens", 1)
     speaker = ModelRates(("s",), (Rate("input_tokens", "1"), Rate("output_audio_tokens", "2")))
-    assert bound(chat(), rates=speaker).output_unit == "output_audio_tokens"
+    assert written(bound(chat(), rates=speaker)) == ("output_audio_tokens", 1)
 
 
 def test_media_are_billed_in_their_own_unit(bound: Bound) -> None:
@@ -129,8 +133,8 @@ def test_the_window_caps_the_input_and_the_dearest_tokens_fill_it(bound: Bound) 
 def test_without_a_window_the_bound_is_its_own(bound: Bound) -> None:
     free = ModelRates(("*",), (Rate("input_tokens", "0"), Rate("output_tokens", "0")))
     body = chat(text="x" * 50_000)
-    assert used(bound(body, rates=free)) == {"input_tokens": size(body)}
-    assert used(bound(chat(previous_response_id="r"), rates=free))["input_audio_tokens"] >= SPEC.window
+    assert used(bound(body, rates=free), "*") == {"input_tokens": size(body)}
+    assert used(bound(chat(previous_response_id="r"), rates=free), "*")["input_audio_tokens"] >= SPEC.window
 
 
 def test_a_named_answer_counts_as_known_else_as_the_window(bound: Bound) -> None:
@@ -143,9 +147,8 @@ def test_server_tools_read_the_input_again(bound: Bound) -> None:
     body = chat(tools=[{"type": "search", "max_uses": 2}], max_tokens=50)
     found = bound(body)
     assert used(found) == {"input_tokens": 3 * size(body) + 300 + 600, "searches": 2}
-    assert found.reread is not None
-    assert found.reread.times == 2
-    assert found.base[0].conditions.context == 1001  # all passes together are beyond the size of 1,000
+    assert [(part.of.unit, part.count) for part in found.token] == [("output_tokens", 1), ("input_tokens", 2)]
+    assert found.base[0].of.conditions.context == 1001  # all passes together are beyond the size of 1,000
 
 
 def test_media_are_read_again_too(bound: Bound) -> None:
@@ -196,7 +199,7 @@ def test_a_call_without_output(bound: Bound) -> None:
     spec = BoundSpec(input=(InputUnit("input_tokens"),), inputs="input")
     body = {"input": ["x" * 9000, "y" * 9000]}
     found = bound(body, spec=spec)
-    assert (found.output_unit, found.generations, found.limit) == (None, 0, 0)
+    assert (found.token, found.limit) == ((), 0)
     assert used(found) == {"input_tokens": size(body)}
 
 
@@ -205,7 +208,7 @@ def test_images_by_the_piece(bound: Bound) -> None:
     spec = BoundSpec(input=(InputUnit("input_tokens"),), output=output)
     painter = ModelRates(("p",), (Rate("images", "0.04"),))
     found = bound({"prompt": "a", "n": 3}, spec=spec, rates=painter)
-    assert (used(found), found.output_unit) == ({"images": 3}, None)
+    assert (used(found, "p"), found.token) == ({"images": 3}, ())
     with pytest.raises(Refused, match="output_image_tokens"):
         bound({"prompt": "a"}, spec=spec)
 

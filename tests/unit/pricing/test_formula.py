@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
-from proxy.pricing.formula import Line, Priced, Prices, Used, price, price_up, unit_price
+from proxy.pricing.formula import Line, Priced, Prices, Used, price, unit_price
 
 MODEL = ModelRates(
     ("m",),
@@ -95,7 +95,6 @@ def test_zero_quantities_leave_no_line_and_a_zero_price_does() -> None:
 
 def test_nothing_used_costs_nothing() -> None:
     assert price(prices(), []) == Priced((), 0, 0)
-    assert price_up(prices(), []) == (0, 0)
 
 
 def test_a_margin_of_minus_100_charges_nothing_but_still_costs() -> None:
@@ -112,14 +111,9 @@ def test_rounds_once_for_the_call_and_half_to_even() -> None:
     assert price(prices(everyone="50"), [used(third=3)]).charge_nanos == 2  # exactly one and a half
 
 
-def test_a_hold_rounds_up() -> None:
-    assert price_up(prices(everyone="0"), [used(third=1)]) == (1, 1)
-    assert price_up(prices(everyone="-100"), [used(third=1)]) == (1, 0)
-    assert price_up(prices(), [used(file_searches=9)]) == (0, 0)
-
-
-def test_unit_price_is_the_tenants_exact_price_of_one() -> None:
-    ratio = unit_price(prices(), MODEL, "third", Conditions())
-    assert ratio is not None
-    assert Fraction(*ratio) == Fraction(6, 5) / 3
+def test_unit_price_is_the_exact_price_of_one() -> None:
+    found = unit_price(prices(), MODEL, "third", Conditions())
+    assert found is not None
+    assert Fraction(*found.cost) == Fraction(1, 3)
+    assert Fraction(*found.charge) == Fraction(6, 5) / 3
     assert unit_price(prices(), MODEL, "pages", Conditions()) is None
