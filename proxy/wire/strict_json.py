@@ -10,7 +10,11 @@ import re
 from math import isinf
 from typing import Any
 
+from msgspec import MsgspecError
+from msgspec.json import decode
+
 DEPTH_MAX = 200
+_KEY = re.compile(rb'"[ \t\n\r]*:')
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)  # linear also where a string never ends
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -19,6 +23,37 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """Return a JSON object. Raises ValueError, whose text says what is wrong in words fit for the caller."""
     if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
         raise ValueError(f"the body is nested deeper than {DEPTH_MAX} levels")
+    try:
+        value = decode(body)
+    except (MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_slowly(body)
+    if type(value) is dict and _no_key_twice(value, body):
+        return value
+    return _parse_slowly(body)
+
+
+def _no_key_twice(value: dict[str, Any], body: bytes) -> bool:
+    """Tell, if it is easy to see, that no object of the body has a key twice.
+
+    Each key has a colon behind it. If there are no more of these than members, none was lost to another of its name;
+    text in strings may hold more colons, and even more that follow a quote.
+    """
+    members = _members(value)
+    return members == body.count(b":") or members == len(_KEY.findall(body))
+
+
+def _members(value: Any) -> int:
+    """Count the members of all objects in a value."""
+    if type(value) is dict:
+        return len(value) + sum([_members(each) for each in value.values() if type(each) in _NESTED])
+    return sum([_members(each) for each in value if type(each) in _NESTED])
+
+
+_NESTED = (dict, list)
+
+
+def _parse_slowly(body: bytes) -> dict[str, Any]:
+    """Parse a body that may be at fault, finding out how. Raises ValueError."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,10 +1,35 @@
 """What the strict reader refuses is what two parsers could read in two ways."""
 
+import json
 import re
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.wire.strict_json import DEPTH_MAX, parse_object
+
+
+class Pairs(list[tuple[str, Any]]):
+    """An object as it may be written: its keys can come twice."""
+
+
+def written(value: Any, blank: str, ascii_only: bool) -> str:
+    """Write JSON with blanks around every mark."""
+    if isinstance(value, Pairs):
+        members = (f"{json.dumps(k, ensure_ascii=ascii_only)}{blank}:{written(v, blank, ascii_only)}" for k, v in value)
+        return "{" + blank + ",".join(members) + blank + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(blank + written(each, blank, ascii_only) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def again(value: Any) -> bool:
+    """Tell whether some object has a key twice."""
+    if isinstance(value, Pairs):
+        return len(dict(value)) < len(value) or any(again(each) for _, each in value)
+    return isinstance(value, list) and any(again(each) for each in value)
 
 
 def test_returns_what_json_means() -> None:
@@ -86,3 +111,35 @@ def test_strings_without_an_end_are_judged_in_one_pass() -> None:
     """The hostile case: many quotes, each of which could begin a string that never ends."""
     with pytest.raises(ValueError, match="not valid JSON"):
         parse_object(b'{"a":[' + b"{}," * (DEPTH_MAX + 1) + b'"' + b'\\"' * 400_000)
+
+
+def test_colons_in_text_are_no_keys() -> None:
+    for body in (b'{"a":"b\\":c","d":"\\" :"}', b'{"a" :1,"b"\n:[{"c":"x: y"}]}', b'{"":"", "x":{"":":"}}'):
+        assert parse_object(body) == json.loads(body)
+
+
+@pytest.mark.parametrize("body", [b'{"a":1,"a" :2}', b'{"a":"\\":","b" :1,"b"\t:2}', b'{"a"\n:1,"a"\r:2,"c":"\\" :"}'])
+def test_no_blank_hides_a_second_key(body: bytes) -> None:
+    with pytest.raises(ValueError, match="the same key twice"):
+        parse_object(body)
+
+
+TEXTS = st.text(st.sampled_from('a":,\\ \n{}[]é'), max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(TEXTS, inner), max_size=3).map(Pairs),
+    max_leaves=12,
+)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, VALUES), max_size=4).map(Pairs), st.sampled_from(["", " ", "\n", "\t "]), st.booleans()
+)
+def test_the_quick_way_and_the_slow_one_agree(value: Pairs, blank: str, ascii_only: bool) -> None:
+    """Objects are drawn as pairs, so that keys may come twice; blanks stand wherever JSON lets them."""
+    body = written(value, blank, ascii_only).encode()
+    if again(value):
+        with pytest.raises(ValueError, match="the same key twice"):
+            parse_object(body)
+    else:
+        assert parse_object(body) == json.loads(body)
