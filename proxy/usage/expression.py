@@ -5,13 +5,14 @@ Terms are paths below the usage object, separated by ` + ` or ` - ` (with blanks
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from proxy.money import Quantity
-from proxy.wire.paths import Step, find_all, parse_path
+from proxy.wire.paths import Member, Step, find_all, parse_path
 
 COUNT_MAX = 10**12
 """No answer uses more of anything; a larger number is a mistake upstream."""
@@ -24,28 +25,42 @@ class Absurd(ValueError):
 
 
 class Term(Struct, frozen=True):
-    """One reported number, added or taken off."""
+    """One reported number, added or taken off. `ways` are the names on its paths, empty if one of them is not plain."""
 
     sign: int
     paths: tuple[tuple[Step, ...], ...]
+    ways: tuple[tuple[str, ...], ...] = ()
 
-    def values(self, usage: dict[str, Any]) -> list[Any]:
+    def values(self, usage: dict[str, Any]) -> Sequence[Any]:
         """Return what stands at the first of the paths that leads anywhere."""
-        for path in self.paths:
-            found = find_all(path, usage)
-            if found:
-                return found
-        return []
+        for names in self.ways:
+            value: Any = usage
+            for name in names:
+                value = value.get(name) if type(value) is dict else None
+                if value is None:
+                    break
+            else:
+                return (value,)
+        if not self.ways:
+            for path in self.paths:
+                found = find_all(path, usage)
+                if found:
+                    return found
+        return ()
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
     """Read a signed sum. Raises ValueError, saying what is wrong."""
     first, *rest = _SIGN.split(text.strip())
     signed = [("+", first), *zip(rest[::2], rest[1::2], strict=True)]
-    return tuple(
-        Term(-1 if sign == "-" else 1, tuple(parse_path(path.strip()) for path in paths.split(" | ")))
-        for sign, paths in signed
-    )
+    return tuple(_term(-1 if sign == "-" else 1, paths) for sign, paths in signed)
+
+
+def _term(sign: int, text: str) -> Term:
+    paths = tuple(parse_path(path.strip()) for path in text.split(" | "))
+    ways = tuple(tuple(step.name for step in path if isinstance(step, Member)) for path in paths)
+    plain = all(len(way) == len(path) > 0 for way, path in zip(ways, paths, strict=True))
+    return Term(sign, paths, ways if plain else ())
 
 
 def evaluate(terms: tuple[Term, ...], usage: dict[str, Any], decimal: bool) -> Quantity | None:
@@ -55,7 +70,9 @@ def evaluate(terms: tuple[Term, ...], usage: dict[str, Any], decimal: bool) -> Q
     for term in terms:
         for value in term.values(usage):
             seen = True
-            total += term.sign * quantity(value, decimal)
+            if type(value) is not int or not 0 <= value <= COUNT_MAX:
+                value = quantity(value, decimal)
+            total += term.sign * value
     if total < 0:
         raise Absurd(f"parts are larger than their whole: {total}")
     return total if seen else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Any
 
 from proxy.money import Quantity
@@ -84,19 +83,16 @@ def _counts(spec: ReaderSpec, seen: Seen, reported: bool, usage: Usage) -> bool:
     for unit, count in spec.counts.items():
         if count.without_usage and (reported or seen.reported):
             continue
-        if not _counts_for(count, seen):
-            continue
         stated = quantity(seen.numbers[unit], False) if unit in seen.numbers else 0
         amount = stated or len(seen.distinct.get(unit, ())) or seen.sizes.get(unit, 0)
-        _add(usage, unit, amount)
-        stands |= count.without_usage and amount > 0
+        if amount and _counts_for(count, seen):
+            _add(usage, unit, amount)
+            stands |= count.without_usage
     return stands
 
 
 def _counts_for(count: Count, seen: Seen) -> bool:
-    if count.models and not any(fnmatchcase(seen.model, glob) for glob in count.models):
-        return False
-    if any(fnmatchcase(seen.model, glob) for glob in count.except_models):
+    if not count.of_model(seen.model):
         return False
     return not any(quantity(seen.numbers.get(unless_key(path), 0), False) for path in count.unless)
 

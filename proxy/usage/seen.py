@@ -64,6 +64,9 @@ class Seen:
             self.absurd = True
             return
         self.reported = True
+        if not self.usage:  # the first, and in most answers the only one
+            self.usage = value
+            return
         for detail, count in falls.items():
             if detail in self.usage and value.get(detail) is None and _fell(self.usage.get(count), value.get(count)):
                 del self.usage[detail]

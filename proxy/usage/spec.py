@@ -4,7 +4,9 @@ Everything a provider does differently is here as data. Paths are written as `pr
 `proxy.usage.expression` says; both are compiled, and mistakes in them refused, when a file is loaded.
 """
 
+import re
 from collections.abc import Callable, Iterator
+from fnmatch import translate
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +34,7 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return parse_terms(self.sum)
 
 
-class Count(Struct, frozen=True, forbid_unknown_fields=True):
+class Count(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A unit that is counted in the answer itself, below its roots. The first that gives something decides:
 
     `number`: a number the answer states; `distinct`: different values (ids, queries); `length`: elements of a list;
@@ -49,6 +51,19 @@ class Count(Struct, frozen=True, forbid_unknown_fields=True):
     except_models: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     without_usage: bool = False
+
+    def of_model(self, model: str) -> bool:
+        """Tell whether the unit is counted in answers of this model."""
+        of, but = self._of, self._but
+        return (of is None or of.match(model) is not None) and (but is None or but.match(model) is None)
+
+    @cached_property
+    def _of(self) -> "re.Pattern[str] | None":
+        return _any_of(self.models)
+
+    @cached_property
+    def _but(self) -> "re.Pattern[str] | None":
+        return _any_of(self.except_models)
 
     def rules(self, unit: str) -> Iterator[Rule]:
         """Yield what to do with which path."""
@@ -199,6 +214,10 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         yield from ((path, Seen.see_failure) for path in self.failed)
         yield from ((path, Seen.see_end) for path in self.end)
         yield from ((path, Seen.see_final) for path in self.final)
+
+
+def _any_of(globs: tuple[str, ...]) -> "re.Pattern[str] | None":
+    return re.compile("|".join(map(translate, globs))) if globs else None
 
 
 def unless_key(path: str) -> str:
