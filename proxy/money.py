@@ -72,6 +72,20 @@ def plus(a: Ratio, b: Ratio) -> Ratio:
     return of_a * (over // over_a) + of_b * (over // over_b), over
 
 
+def times(a: Ratio, b: Ratio) -> Ratio:
+    """Multiply two ratios."""
+    return a[0] * b[0], a[1] * b[1]
+
+
+def common(ratios: Sequence[Ratio]) -> tuple[list[int], int]:
+    """Bring ratios to one denominator: return their numerators over it, and it."""
+    over = 1
+    for _, denominator in ratios:
+        if denominator != over:
+            over = lcm(over, denominator)
+    return [numerator if of == over else numerator * (over // of) for numerator, of in ratios], over
+
+
 def ceil_div(numerator: int, denominator: int) -> int:
     """Divide and round towards plus infinity."""
     return -(-numerator // denominator)
@@ -100,6 +114,8 @@ def share_out(total: int, weights: Sequence[int]) -> list[int]:
         parts.append(part)
         rests.append((rest, -index))
     missing = total - sum(parts)
+    if not missing:
+        return parts
     for _, negative_index in sorted(rests, reverse=True)[:missing]:
         parts[-negative_index] += 1
     return parts

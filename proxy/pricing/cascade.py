@@ -53,6 +53,15 @@ class MarginTable(Struct, frozen=True, dict=True):
 
     def resolve(self, tenant: str, integration: str, unit: str) -> Margin:
         """Return the margin of one unit at one integration for one tenant."""
+        key = (tenant, integration, unit)
+        found = self._resolved.get(key)
+        if found is None:
+            if len(self._resolved) >= _MEMO_MAX:
+                self._resolved.clear()
+            found = self._resolved[key] = self._resolve(tenant, integration, unit)
+        return found
+
+    def _resolve(self, tenant: str, integration: str, unit: str) -> Margin:
         margins = self._margins
         return (
             margins.get((tenant, integration, unit))
@@ -75,6 +84,10 @@ class MarginTable(Struct, frozen=True, dict=True):
                 memo.clear()
             found = memo[key] = work()
         return cast("T", found)
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str, str], Margin]:
+        return {}
 
     @cached_property
     def _memo(self) -> dict[Hashable, object]:

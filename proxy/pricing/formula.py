@@ -1,11 +1,10 @@
 """The formula: quantities, rates and margins in; exact lines, one upstream cost and one charge out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import lcm
 
 from msgspec import Struct
 
-from proxy.money import Quantity, Ratio, as_ratio, round_half_even, share_out
+from proxy.money import Quantity, Ratio, as_ratio, common, round_half_even, share_out, times
 from proxy.pricing.card import Conditions, ModelRates, RateCard
 from proxy.pricing.cascade import Margin, MarginTable
 
@@ -55,27 +54,40 @@ class Priced(Struct, frozen=True):
     unpriced: tuple[tuple[str, str], ...] = ()
 
 
-class _Exact(Struct, frozen=True):
-    """One line before rounding: its cost and its charge as ratios of integers."""
-
-    cost: tuple[int, int]
-    charge: tuple[int, int]
+_Head = tuple[str, str, Quantity, str, int, str, str]
+"""A line but for its amounts."""
 
 
 def price(prices: Prices, used: Iterable[Used]) -> Priced:
     """Price what was used: rounded half to even to the nano once for the call, lines by largest remainder."""
-    found, unpriced = _lines(prices, used)
-    costs, cost_over = _common([exact.cost for _, exact in found])
-    charges, charge_over = _common([exact.charge for _, exact in found])
-    cost = round_half_even(sum(costs), cost_over)
-    charge = round_half_even(sum(charges), charge_over)
-    lines = tuple(
-        Line(*head, cost_nanos=line_cost, charge_nanos=line_charge)
-        for (head, _), line_cost, line_charge in zip(
-            found, share_out(cost, costs), share_out(charge, charges), strict=True
-        )
-    )
-    return Priced(lines, cost, charge, unpriced)
+    heads: list[_Head] = []
+    costs: list[Ratio] = []
+    charges: list[Ratio] = []
+    unpriced: list[tuple[str, str]] = []
+    for part in used:
+        for unit, quantity in part.quantities.items():
+            if not quantity:
+                continue
+            rate = prices.card.rate(part.rates, unit, part.conditions)
+            if rate is None:
+                unpriced.append((part.model, unit))
+                continue
+            margin = prices.margin(unit)
+            heads.append((part.model, unit, quantity, rate.usd, rate.per, margin.level, margin.text))
+            cost = times(rate.ratio, as_ratio(quantity))
+            costs.append(cost)
+            charges.append(times(cost, margin.multiplier))
+    cost_nanos, line_costs = _rounded(costs)
+    charge_nanos, line_charges = _rounded(charges)
+    lines = [Line(*heads[at], line_costs[at], line_charges[at]) for at in range(len(heads))]
+    return Priced(tuple(lines), cost_nanos, charge_nanos, tuple(unpriced))
+
+
+def _rounded(amounts: Sequence[Ratio]) -> tuple[int, list[int]]:
+    """Sum amounts and round once; return that, and what of it falls to each."""
+    weights, over = common(amounts)
+    total = round_half_even(sum(weights), over)
+    return total, weights if over == 1 else share_out(total, weights)
 
 
 class UnitPrice(Struct, frozen=True):
@@ -90,36 +102,4 @@ def unit_price(prices: Prices, model: ModelRates, unit: str, conditions: Conditi
     rate = prices.card.rate(model, unit, conditions)
     if rate is None:
         return None
-    numerator, denominator = rate.ratio
-    times, over = prices.margin(unit).multiplier
-    return UnitPrice(rate.ratio, (numerator * times, denominator * over))
-
-
-_Head = tuple[str, str, Quantity, str, int, str, str]
-
-
-def _lines(prices: Prices, used: Iterable[Used]) -> tuple[list[tuple[_Head, _Exact]], tuple[tuple[str, str], ...]]:
-    found: list[tuple[_Head, _Exact]] = []
-    unpriced: list[tuple[str, str]] = []
-    for part in used:
-        for unit, quantity in part.quantities.items():
-            if not quantity:
-                continue
-            rate = prices.card.rate(part.rates, unit, part.conditions)
-            if rate is None:
-                unpriced.append((part.model, unit))
-                continue
-            margin = prices.margin(unit)
-            many, of = as_ratio(quantity)
-            cost_num, cost_den = rate.ratio
-            times, over = margin.multiplier
-            head = (part.model, unit, quantity, rate.usd, rate.per, margin.level, margin.text)
-            cost = (many * cost_num, of * cost_den)
-            found.append((head, _Exact(cost, (cost[0] * times, cost[1] * over))))
-    return found, tuple(unpriced)
-
-
-def _common(ratios: Sequence[tuple[int, int]]) -> tuple[list[int], int]:
-    """Bring ratios to one denominator."""
-    over = lcm(*{denominator for _, denominator in ratios})
-    return [numerator * (over // denominator) for numerator, denominator in ratios], over
+    return UnitPrice(rate.ratio, times(rate.ratio, prices.margin(unit).multiplier))

@@ -12,6 +12,7 @@ from proxy.money import (
     NANOS_PER_USD,
     as_ratio,
     ceil_div,
+    common,
     floor_micros,
     format_usd,
     parse_decimal,
@@ -19,6 +20,7 @@ from proxy.money import (
     plus,
     round_half_even,
     share_out,
+    times,
 )
 
 NANOS = st.integers(-NANOS_MAX, NANOS_MAX)
@@ -148,3 +150,10 @@ def test_share_out_gives_what_is_left_to_the_largest_remainders() -> None:
 @given(RATIOS, RATIOS)
 def test_ratios_add_exactly(a: tuple[int, int], b: tuple[int, int]) -> None:
     assert Fraction(*plus(a, b)) == Fraction(*a) + Fraction(*b)
+    assert Fraction(*times(a, b)) == Fraction(*a) * Fraction(*b)
+
+
+@given(st.lists(RATIOS, max_size=5))
+def test_a_common_denominator_changes_no_value(ratios: list[tuple[int, int]]) -> None:
+    numerators, over = common(ratios)
+    assert [Fraction(numerator, over) for numerator in numerators] == [Fraction(*ratio) for ratio in ratios]
