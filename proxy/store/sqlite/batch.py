@@ -6,7 +6,7 @@ A batch lives inside `BEGIN IMMEDIATE ... COMMIT`, during which nobody else can 
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, json, structs
 
@@ -14,27 +14,33 @@ from proxy.errors import InvariantBroken
 from proxy.ledger.call import CallRecord
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
-from proxy.ledger.hold import Hold
+from proxy.ledger.hold import Hold, HoldState
 from proxy.ledger.wallet import Wallet
 from proxy.store.sqlite.rows import Row, call_row, exposure_row, hold_row, to_hold, to_wallet
 from proxy.store.sqlite.statements import LEDGER
 
 
 class Need(Struct, frozen=True):
-    """What a verb is going to read: a call's hold, a tenant's wallet; empty for neither."""
+    """What a verb is going to read: the hold of a call that has one, a tenant's wallet; empty for neither."""
 
     call: str = ""
     tenant: str = ""
 
 
 class Batch:
-    """The working set of one transaction. `connection` is for verbs that need no batching (the registry's)."""
+    """The working set of one transaction. `connection` is for verbs that need no batching (the registry's).
 
-    def __init__(self, connection: sqlite3.Connection, epoch: int) -> None:
+    `running` are holds that are known to be open, as the last commit left them. With them a call that nobody knows is
+    taken for a new one without asking the database; if it is not, its row is there and adding another fails.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, epoch: int, running: Mapping[str, Hold] | None = None) -> None:
         self.connection = connection
         self.epoch = epoch
+        self._running = running
         self._wallets: dict[str, Wallet] = {}
         self._holds: dict[str, Hold | None] = {}
+        self._touched: set[str] = set()
         self._moved: set[str] = set()
         self._opened: set[str] = set()
         self._changed: set[str] = set()
@@ -47,7 +53,8 @@ class Batch:
     def load(self, needs: Sequence[Need]) -> None:
         """Read at once the wallets and holds that verbs will ask for; others are read as they are asked for."""
         tenants = {need.tenant for need in needs if need.tenant}
-        calls = {need.call for need in needs if need.call}
+        running = self._running or {}
+        calls = {need.call for need in needs if need.call and need.call not in running}
         if tenants:
             for row in self.connection.execute(LEDGER.find_wallets, (_json(tenants),)).fetchall():
                 self._wallets[row[0]] = to_wallet(row)
@@ -77,10 +84,25 @@ class Batch:
         """Return a call's hold as this batch leaves it so far, open or over, or None if it never had one."""
         if call in self._holds:
             return self._holds[call]
+        if self._running is not None and call in self._running:
+            return self._running[call]
         row = self.connection.execute(LEDGER.find_hold, (call,)).fetchone()
         hold = None if row is None else to_hold(row)
         self._holds[call] = hold
         return hold
+
+    def begun(self, call: str) -> Hold | None:
+        """Return the hold that a call which asks for one has already, as it does if it asks again."""
+        return self.find_hold(call) if self._running is None else self._holds.get(call) or self._running.get(call)
+
+    def remember(self, running: dict[str, Hold]) -> None:
+        """Bring holds that are known to be open up to date, now that this is committed."""
+        for call in self._touched:
+            hold = self._holds[call]
+            if hold is not None and hold.state is HoldState.HELD:
+                running[call] = hold
+            else:
+                running.pop(call, None)
 
     def move(self, wallet: Wallet) -> None:
         """Change a wallet."""
@@ -89,11 +111,13 @@ class Batch:
 
     def open(self, hold: Hold) -> None:
         """Add a hold."""
+        self._touched.add(hold.call)
         self._holds[hold.call] = hold
         self._opened.add(hold.call)
 
     def change(self, hold: Hold) -> None:
         """Change a hold."""
+        self._touched.add(hold.call)
         self._holds[hold.call] = hold
         if hold.call not in self._opened:
             self._changed.add(hold.call)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from proxy.errors import BadRequest, LedgerUnavailable
+from proxy.ledger.hold import Hold
 from proxy.store.sqlite.batch import Batch, Need
 from proxy.store.sqlite.connect import BUSY_MS
 
@@ -46,6 +47,7 @@ class Committer:
         self._connection = connection
         self._epoch = epoch
         self._checkpointed = connection.total_changes
+        self._running: dict[str, Hold] = {}
 
     def commit(self, verbs: Sequence[Verb[object]], needs: Sequence[Need] = ()) -> list[object]:
         """Run verbs in one transaction and return, for each, its result or Failed.
@@ -58,14 +60,19 @@ class Committer:
         """
         if self.broken:
             return self._unavailable(verbs, self.broken)
+        batch = Batch(self._connection, self._epoch, self._running)
         try:
-            return self._transact(lambda: self._together(verbs, needs))
+            results = self._transact(lambda: self._together(batch, verbs, needs))
         except _OWN_FAULT as error:
             _log.warning("a batch of %d is retried one by one: %s", len(verbs), error)
         except sqlite3.Error as error:
             return self._unavailable(verbs, self._judge(error))
         except Exception as error:  # noqa: BLE001  # a bug in one verb; the retry finds out whose, and reports it
             _log.warning("a batch of %d is retried one by one: %r", len(verbs), error)
+        else:
+            batch.remember(self._running)
+            return results
+        self._running.clear()  # the database knows better
         try:
             return self._transact(lambda: [self._alone(verb) for verb in verbs])
         except sqlite3.Error as error:
@@ -101,8 +108,7 @@ class Committer:
         with _transaction(self._connection):
             return run()
 
-    def _together(self, verbs: Sequence[Verb[object]], needs: Sequence[Need]) -> list[object]:
-        batch = Batch(self._connection, self._epoch)
+    def _together(self, batch: Batch, verbs: Sequence[Verb[object]], needs: Sequence[Need]) -> list[object]:
         batch.load(needs)
         results: list[object] = []
         for verb in verbs:

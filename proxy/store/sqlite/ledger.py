@@ -27,9 +27,7 @@ class SqliteLedger(Doorway):
 
     async def hold(self, request: HoldRequest) -> Hold | Short:
         """Reserve a call's worst case, or say what was missing."""
-        return await self._parts.writer.submit(
-            lambda batch: verbs.hold(batch, request), Need(request.call, request.tenant)
-        )
+        return await self._parts.writer.submit(lambda batch: verbs.hold(batch, request), Need(tenant=request.tenant))
 
     async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
         """Take more for a running call; None if it is not available. Raises NoHold if it never had a hold."""

@@ -24,7 +24,7 @@ from proxy.store.sqlite.statements import LEDGER
 
 def hold(batch: Batch, request: HoldRequest) -> Hold | Short:
     """Reserve a call's worst case. Asked again for the same call, return the hold that it has."""
-    known = batch.find_hold(request.call)
+    known = batch.begun(request.call)
     if known is not None:
         invariant(known.tenant == request.tenant, f"{request.call} is another tenant's call")
         invariant(known.state is HoldState.HELD, f"{request.call} is over: it cannot begin again")

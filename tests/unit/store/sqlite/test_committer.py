@@ -4,9 +4,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from doubles.books import credit, make_request, make_tenant
+from doubles.books import credit, make_id, make_request, make_tenant, settle
 
 from proxy.errors import BadRequest, InvariantBroken, LedgerUnavailable
+from proxy.ledger.call import Receipt
 from proxy.store.sqlite import committer as module
 from proxy.store.sqlite import connect, verbs
 from proxy.store.sqlite.batch import Batch, Need
@@ -203,3 +204,45 @@ def test_a_reader_does_not_hold_up_a_truncation(path: Path, database: Database, 
     reader.close()
     assert kinds(committer.commit([deposit(3)])) == ["Entry"]
     assert database.connection.execute("PRAGMA busy_timeout").fetchone() == (connect.BUSY_MS,)
+
+
+def end(number: int) -> Verb[object]:
+    return lambda batch: verbs.end(batch, settle(T, number))
+
+
+def test_holds_that_are_open_are_not_read_again(database: Database, committer: Committer) -> None:
+    committer.commit([deposit(1, 9_000_000), hold(1), hold(2)])
+    asked: list[str] = []
+    database.connection.set_trace_callback(asked.append)
+    assert kinds(committer.commit([end(1), end(2)], [Need(make_id("call", n), T) for n in (1, 2)])) == ["Receipt"] * 2
+    assert not [sql for sql in asked if "FROM hold" in sql]
+
+
+def test_a_call_that_asks_again_gets_the_hold_it_has(database: Database, committer: Committer) -> None:
+    committer.commit([deposit(1, 9_000_000)])
+    [first] = committer.commit([hold(1)])
+    assert committer.commit([hold(1), hold(2)])[0] == first
+    fresh = Committer(database.connection, 2)
+    assert kinds(fresh.commit([hold(1), hold(3)])) == ["Hold", "Hold"]
+    assert fresh.commit([hold(1)])[0] == first
+    assert kinds(fresh.commit([end(1)])) == ["Receipt"]
+    assert kinds(fresh.commit([hold(1), hold(4)])) == ["InvariantBroken", "Hold"]
+
+
+def test_a_hold_that_somebody_else_has_ended_ends_once(database: Database, committer: Committer) -> None:
+    committer.commit([deposit(1, 9_000_000), hold(1)])
+    Committer(database.connection, 1).commit([end(1)])
+    [receipt] = committer.commit([end(1)])
+    assert isinstance(receipt, Receipt)
+    assert receipt.already
+    assert balance(database) == 9_000_000 - receipt.paid_nanos
+
+
+def test_a_batch_that_was_not_committed_is_not_remembered(database: Database, committer: Committer) -> None:
+    committer.commit([deposit(1, 9_000_000), hold(1)])
+    database.connection.execute("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ROLLBACK, 'full'); END")
+    assert kinds(committer.commit([end(1)])) != ["Receipt"]
+    database.connection.execute("DROP TRIGGER full")
+    [receipt] = committer.commit([end(1)])
+    assert isinstance(receipt, Receipt)
+    assert not receipt.already
