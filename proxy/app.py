@@ -28,7 +28,7 @@ from proxy.clock import MICROS_PER_SECOND
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
-from proxy.ids import ulid
+from proxy.ids import Ulids
 from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
@@ -86,10 +86,11 @@ class SystemIds:
 
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock
+        self._ulids = Ulids(secrets.randbits)
 
     def new(self, prefix: str) -> str:
         """Return a fresh id."""
-        return f"{prefix}_{ulid(self._clock.now() // 1000, secrets.randbits(80))}"
+        return f"{prefix}_{self._ulids.next(self._clock.now() // 1000)}"
 
 
 class Opened(Struct, frozen=True):

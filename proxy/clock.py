@@ -3,10 +3,13 @@
 Wall time is integer microseconds since the Unix epoch (UTC).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 MICROS_PER_SECOND = 1_000_000
+MICROS_PER_DAY = 86_400 * MICROS_PER_SECOND
+_FIRST_DAY = date(1970, 1, 1)
 
 
 class Clock(Protocol):
@@ -23,7 +26,12 @@ class Clock(Protocol):
 
 def date_of(micros: int) -> str:
     """Return the UTC date of a wall time as `2026-11-21`."""
-    return datetime.fromtimestamp(micros // MICROS_PER_SECOND, UTC).date().isoformat()
+    return _date_of(micros // MICROS_PER_DAY)
+
+
+@lru_cache(maxsize=64)  # calls come on one day, or about midnight on two
+def _date_of(day: int) -> str:
+    return (_FIRST_DAY + timedelta(days=day)).isoformat()
 
 
 def timestamp(micros: int) -> str:

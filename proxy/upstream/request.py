@@ -61,21 +61,28 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
     Raises Refused (malformed_request) for what would break out of its line. Bytes that were no UTF-8 when they came
     go out as they came.
     """
-    names, values, lines = [request.method], [], []
-    for name, value in request.headers:
-        if name.lower() not in stem.ours:
-            names.append(name)
-            values.append(value)
-            lines.append(f"{name}: {value}\r\n")
+    ours = stem.ours
+    headers = [header for header in request.headers if header[0].lower() not in ours]
+    names = [request.method, *[name for name, _ in headers]]
     if "" in names or not _TOKEN.fullmatch("".join(names)):
         refuse(Refusal.MALFORMED_REQUEST, "The method, or the name of a header, is malformed.")
-    if _BREAKS_A_VALUE.search("".join(values)):
+    if _BREAKS_A_VALUE.search("".join([value for _, value in headers])):
         refuse(Refusal.MALFORMED_REQUEST, "A header's value holds a line break or a NUL.")
     if not request.target.startswith("/") or _BREAKS_A_TARGET.search(request.target):
         refuse(Refusal.MALFORMED_REQUEST, "The path is malformed.")
     length = len(request.body)
     end = f"Content-Length: {length}\r\n\r\n" if length or request.method in _WITH_LENGTH else "\r\n"
-    text = "".join([request.method, " ", request.target, stem.host, *lines, stem.credential, end])
+    text = "".join(
+        [
+            request.method,
+            " ",
+            request.target,
+            stem.host,
+            *[f"{name}: {value}\r\n" for name, value in headers],
+            stem.credential,
+            end,
+        ]
+    )
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.ids import PREFIXES, ULID_LENGTH, is_id, ulid
+from proxy.ids import PREFIXES, ULID_LENGTH, Ulids, is_id, ulid
 
 TIMES = st.integers(0, 2**48 - 1)
 BITS = st.integers(0, 2**80 - 1)
@@ -44,3 +44,18 @@ def test_what_is_made_is_recognised_under_its_prefix_only(milliseconds: int, ran
 )
 def test_what_is_not_shaped_like_an_id(text: str) -> None:
     assert not is_id(text, "tnt")
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.integers(2**79 - 3, 2**79 - 1) | st.integers(0, 2**79 - 1))
+def test_what_is_made_later_sorts_later_whatever_the_clock_does(times: list[int], bits: int) -> None:
+    ulids = Ulids(lambda _: bits)
+    made = [ulids.next(time) for time in times]
+    assert made == sorted(set(made))
+    assert all(is_id(f"led_{each}", "led") for each in made)
+
+
+def test_a_millisecond_begins_at_random_and_counts_on() -> None:
+    ulids = Ulids({79: 2**20 - 2}.__getitem__)
+    assert [ulids.next(5) for _ in range(3)] == [ulid(5, 2**20 - 2), ulid(5, 2**20 - 1), ulid(5, 2**20)]
+    assert ulids.next(4) == ulid(5, 2**20 + 1)
+    assert ulids.next(6) == ulid(6, 2**20 - 2)
