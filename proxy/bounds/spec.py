@@ -182,12 +182,16 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
 
 class Rules(Struct, frozen=True):
-    """The rules that can apply to one text, and the units that its text can be billed in."""
+    """The rules that can apply to one text, and the units that its text can be billed in.
+
+    `plain` tells that text is all that the body has for its bound. A tool without marks is the model's, not the body's.
+    """
 
     media: tuple[Media, ...]
     tools: tuple[Tool, ...]
     references: tuple[Reference, ...]
     text_units: tuple[str, ...]
+    plain: bool
 
 
 RULES_KEPT = 1_000
@@ -230,6 +234,21 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         )
         return tuple(dict.fromkeys(mark for rule in rules for mark in rule.marks))
 
+    @cached_property
+    def can_be_plain(self) -> bool:
+        """Whether a call can be bounded by its length: it is one reading of one text, and writes tokens only."""
+        output = self.output
+        return output is not None and not (output.flat or output.prompts or self.inputs)
+
+    @cached_property
+    def watched(self) -> tuple[str, ...]:
+        """The members of a body that the bound looks at, but for lists that are only counted."""
+        output = self.output
+        paths = [*self.strings, *(rule.path for rule in (*self.tiers, *self.regions))]
+        if output is not None:
+            paths += [*output.maximum, *output.times, *(unit.path for unit in output.units if unit.path is not None)]
+        return tuple(dict.fromkeys(key for path in paths for key in compiled(path)[0]))
+
     def rules(self, found: frozenset[bytes]) -> Rules:
         """Return the rules that can apply to a text in which these of the marks were found."""
         rules = self._selected.get(found)
@@ -244,12 +263,12 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return {}
 
     def _select(self, found: frozenset[bytes]) -> Rules:
-        return Rules(
-            tuple(rule for rule in self.media if not found.isdisjoint(rule.marks)),
-            tuple(rule for rule in self.tools if not rule.marks or not found.isdisjoint(rule.marks)),
-            tuple(rule for rule in self.references if not found.isdisjoint(rule.marks)),
-            tuple(unit.unit for unit in self.input if found.issuperset(unit.marks)),
-        )
+        media = tuple(rule for rule in self.media if not found.isdisjoint(rule.marks))
+        tools = tuple(rule for rule in self.tools if not rule.marks or not found.isdisjoint(rule.marks))
+        references = tuple(rule for rule in self.references if not found.isdisjoint(rule.marks))
+        units = tuple(unit.unit for unit in self.input if found.issuperset(unit.marks))
+        plain = not (media or references or any(tool.marks for tool in tools))
+        return Rules(media, tools, references, units, plain)
 
 
 def marks(where: Mapping[str, str | None], paths: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -1,6 +1,7 @@
 """Estimate: the most this request can cost, with the price function that will settle it, margin included."""
 
 from proxy.bounds.asking import Mode, Need, need
+from proxy.bounds.plain import plain_need
 from proxy.bounds.worst import worst
 from proxy.errors import Refusal, refuse
 from proxy.providers.permit import Permit
@@ -14,6 +15,12 @@ def estimate(permit: Permit, date: str) -> Need:
     endpoint = permit.route.endpoint
     if endpoint.bound is None or permit.search is None or permit.rates is None or permit.prices is None:
         refuse(Refusal.INTERNAL_ERROR, f"The endpoint {endpoint.name} is metered but has no bound.")
+    mode: Mode = permit.route.integration.policy.admission if endpoint.output_splice else "strict"
+    plain = plain_need(
+        permit.body, permit.search, endpoint.bound, permit.rates, permit.prices, permit.model, mode, date=date
+    )
+    if plain is not None:
+        return plain
     most = worst(
         permit.body,
         permit.search,
@@ -24,5 +31,4 @@ def estimate(permit: Permit, date: str) -> Need:
         permit.known,
         date=date,
     )
-    mode: Mode = permit.route.integration.policy.admission if endpoint.output_splice else "strict"
     return need(most, mode)
