@@ -53,13 +53,13 @@ def list_calls(tenant: str, limit: int | None, before: str | None) -> None:
 
 def _verify_file(path: Path) -> Answer:
     """Verify a database file that no server has open; the document is the one that the server answers."""
-    from msgspec import json
+    from msgspec import json, to_builtins
 
     from proxy.store.sqlite.verify import verify_file
-    from proxy.web.operator.documents import verdict_document
+    from proxy.web.operator.documents.verdict import verdict_document
 
     document = verdict_document(verify_file(path))
-    return Answer(json.encode(document).decode(), document)
+    return Answer(json.encode(document).decode(), to_builtins(document))
 
 
 def _entries(document: Document) -> None:

@@ -1,12 +1,20 @@
 """Decimal numbers in requests: USD and percent, as JSON strings or numbers, read exactly."""
 
 from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
 
 from proxy.errors import BadRequest
 from proxy.money import parse_decimal, parse_usd
 from proxy.pricing.cascade import PCT_MAX, PCT_MIN
 
 _EXPONENT_MAX = 40
+
+DecimalNumber = Annotated[
+    Decimal, Meta(description="A decimal, as a string or a JSON number; read exactly as it is written.")
+]
+"""A decimal in a request."""
 
 
 def read_usd(name: str, value: Decimal) -> int:

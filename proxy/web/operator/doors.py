@@ -34,3 +34,9 @@ class OperatorDoors(Struct, frozen=True, kw_only=True):
 
 
 DOORS = web.AppKey("doors", OperatorDoors)
+
+
+class Visit(Struct, frozen=True):
+    """One request: what its handler may reach."""
+
+    doors: OperatorDoors

@@ -1,42 +1,37 @@
 """Margins: put one in force at one of the six levels, list those in force."""
 
-from decimal import Decimal
-
-from aiohttp import web
 from msgspec import Struct
 
 from proxy.errors import BadRequest
 from proxy.pricing.cascade import DEFAULT_PCT, Slot
-from proxy.web.operator.amounts import read_pct
-from proxy.web.operator.documents import margin_document
-from proxy.web.operator.doors import DOORS, OperatorDoors
-from proxy.web.operator.messages import answer, read_body
+from proxy.web.operator.amounts import DecimalNumber, read_pct
+from proxy.web.operator.documents.margins import MarginDocument, MarginList, margin_document
+from proxy.web.operator.doors import OperatorDoors, Visit
 
 
 class NewMargin(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `PUT /margins`. `meter` is `INTEGRATION.UNIT`, or a unit beside `integration`."""
+    """A percentage and where it applies. `meter` is `INTEGRATION.UNIT`, or a unit beside `integration`."""
 
-    pct: Decimal
+    pct: DecimalNumber
     tenant: str | None = None
     integration: str | None = None
     meter: str | None = None
 
 
-async def set_margin(request: web.Request) -> web.Response:
+async def set_margin(visit: Visit, body: NewMargin) -> MarginDocument:
     """Put a margin in force for calls that begin from now on."""
-    doors = request.app[DOORS]
-    asked = await read_body(request, NewMargin)
-    pct = read_pct("pct", asked.pct)
-    integration, unit = _meter(doors, asked.integration, asked.meter)
-    tenant = None if asked.tenant is None else (await doors.store.find_tenant(asked.tenant)).id
+    doors = visit.doors
+    pct = read_pct("pct", body.pct)
+    integration, unit = _meter(doors, body.integration, body.meter)
+    tenant = None if body.tenant is None else (await doors.store.find_tenant(body.tenant)).id
     slot: Slot = (tenant, integration, unit)
-    return answer(margin_document(await doors.store.set_margin(slot, pct, doors.clock.now())))
+    return margin_document(await doors.store.set_margin(slot, pct, doors.clock.now()))
 
 
-async def list_margins(request: web.Request) -> web.Response:
+async def list_margins(visit: Visit) -> MarginList:
     """List the margins in force; where none of them applies, `default_pct` does."""
-    rows = await request.app[DOORS].store.margin_rows()
-    return answer({"data": [margin_document(row) for row in rows], "default_pct": str(DEFAULT_PCT)})
+    rows = await visit.doors.store.margin_rows()
+    return MarginList([margin_document(row) for row in rows], str(DEFAULT_PCT))
 
 
 def _meter(doors: OperatorDoors, integration: str | None, meter: str | None) -> tuple[str | None, str | None]:

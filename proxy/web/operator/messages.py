@@ -10,8 +10,9 @@ from aiohttp import hdrs, web
 from msgspec import Struct
 
 from proxy.errors import BadRequest, InvariantBroken, LedgerUnavailable
-from proxy.web.operator.documents import Document
+from proxy.web.operator.documents.error import ErrorDocument, Problem
 from proxy.web.operator.doors import DOORS
+from proxy.web.operator.route import JSON
 from proxy.web.ops import OPEN_PATHS
 
 PREFIX = "/admin/v1"
@@ -21,10 +22,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger("faregate.operator")
 
 
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a route that asks for nothing is sent: nothing, or an empty object."""
+
+
 async def read_body(request: web.Request, into: type[T]) -> T:
-    """Read a JSON body. Raises BadRequest for anything that does not fit the type."""
+    """Read a JSON body; no body is an empty object. Raises BadRequest for anything that does not fit the type."""
     try:
-        return msgspec.json.decode(await request.read(), type=into)
+        return msgspec.json.decode(await request.read() or b"{}", type=into)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body: {_lower(str(error))}") from None
 
@@ -39,17 +44,10 @@ def read_query(request: web.Request, into: type[T]) -> T:
         raise BadRequest(f"the query: {_lower(str(error))}") from None
 
 
-def answer(document: Document, status: int = 200) -> web.Response:
+def answer(document: object, status: int = 200) -> web.Response:
     """Answer with one JSON document. Decimals are written as JSON numbers; nothing is cached on the way."""
     body = _ENCODER.encode(document)
-    return web.Response(
-        body=body, status=status, content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"}
-    )
-
-
-def listing(data: list[Document], limit: int) -> Document:
-    """Return one page of a list that was asked for with one row more than `limit`."""
-    return {"data": data[:limit], "has_more": len(data) > limit}
+    return web.Response(body=body, status=status, content_type=JSON, headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
 @web.middleware
@@ -84,7 +82,7 @@ async def admin_only(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def _fault(status: int, code: str, message: str) -> web.Response:
-    return answer({"error": {"code": code, "message": message}}, status)
+    return answer(ErrorDocument(Problem(code, message)), status)
 
 
 def _http_fault(request: web.Request, error: web.HTTPException) -> web.Response:

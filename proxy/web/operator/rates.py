@@ -1,25 +1,22 @@
 """The rate card in force, read."""
 
-from aiohttp import web
 from msgspec import Struct
 
 from proxy.errors import BadRequest
-from proxy.web.operator.documents import rates_documents
-from proxy.web.operator.doors import DOORS
-from proxy.web.operator.messages import answer, read_query
+from proxy.web.operator.documents.rates import RateCardDocument, rates_documents
+from proxy.web.operator.doors import Visit
 
 
 class RatesQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of `GET /rates`: of one integration or of all; of one model, by exact name, if named."""
+    """Of one integration or of all; of one model, by exact name, if named."""
 
     integration: str = ""
     model: str = ""
 
 
-async def list_rates(request: web.Request) -> web.Response:
+async def list_rates(visit: Visit, query: RatesQuery) -> RateCardDocument:
     """List models and their rates."""
-    query = read_query(request, RatesQuery)
-    card = request.app[DOORS].store.rate_card()
+    card = visit.doors.store.rate_card()
     if query.integration and query.integration not in card.integrations:
         known = ", ".join(sorted(card.integrations))
         raise BadRequest(f"integration: {query.integration!r} has no rates; known here: {known}")
@@ -31,4 +28,4 @@ async def list_rates(request: web.Request) -> web.Response:
     else:
         names = [query.integration] if query.integration else sorted(card.integrations)
         data = [document for name in names for document in rates_documents(name, card.integrations[name])]
-    return answer({"version": card.version, "data": data})
+    return RateCardDocument(card.version, data)

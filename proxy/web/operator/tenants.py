@@ -1,71 +1,71 @@
 """Tenants: create, list, show, suspend, resume."""
 
-from typing import Annotated
-
-from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from proxy.errors import BadRequest
 from proxy.ids import is_id
 from proxy.tenants.tenant import Tenant, TenantState
-from proxy.web.operator.documents import tenant_document, wallet_document
-from proxy.web.operator.doors import DOORS
-from proxy.web.operator.messages import answer, listing, read_body, read_query
+from proxy.web.operator.documents.page import Limit, cut
+from proxy.web.operator.documents.tenants import (
+    TenantAccount,
+    TenantDocument,
+    TenantList,
+    tenant_account,
+    tenant_document,
+)
+from proxy.web.operator.doors import Visit
 
 NAME_LENGTH_MAX = 200
-Limit = Annotated[int, Meta(ge=1, le=1000)]
 
 
 class NewTenant(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /tenants`. Names need not be unique, but only unique ones can stand for ids."""
+    """Who is to pay. Names need not be unique, but only unique ones can stand for ids."""
 
     name: str
     test: bool = False
 
 
 class TenantPage(Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of `GET /tenants`: `after` is the last id of the page before."""
+    """Which tenants; `after` is the last id of the page before."""
 
     limit: Limit = 1000
     after: str = ""
 
 
-async def create_tenant(request: web.Request) -> web.Response:
+async def create_tenant(visit: Visit, body: NewTenant) -> TenantDocument:
     """Make a tenant with an empty wallet."""
-    doors = request.app[DOORS]
-    asked = await read_body(request, NewTenant)
-    tenant = Tenant(id=doors.ids.new("tnt"), name=_name(asked.name), test=asked.test, created_at=doors.clock.now())
-    return answer(tenant_document(await doors.store.create_tenant(tenant)), 201)
+    doors = visit.doors
+    tenant = Tenant(id=doors.ids.new("tnt"), name=_name(body.name), test=body.test, created_at=doors.clock.now())
+    return tenant_document(await doors.store.create_tenant(tenant))
 
 
-async def list_tenants(request: web.Request) -> web.Response:
+async def list_tenants(visit: Visit, query: TenantPage) -> TenantList:
     """List tenants with their wallets, by id."""
-    page = read_query(request, TenantPage)
-    views = await request.app[DOORS].store.tenants(page.limit + 1, page.after)
-    return answer(listing([tenant_document(v.tenant) | wallet_document(v.wallet) for v in views], page.limit))
+    views = await visit.doors.store.tenants(query.limit + 1, query.after)
+    return TenantList(*cut([tenant_account(view.tenant, view.wallet) for view in views], query.limit))
 
 
-async def show_tenant(request: web.Request) -> web.Response:
+async def show_tenant(visit: Visit, tenant: str) -> TenantAccount:
     """Show a tenant and its wallet."""
-    store = request.app[DOORS].store
-    tenant = await store.find_tenant(request.match_info["tenant"])
-    return answer(tenant_document(tenant) | wallet_document(await store.wallet(tenant.id)))
+    store = visit.doors.store
+    found = await store.find_tenant(tenant)
+    return tenant_account(found, await store.wallet(found.id))
 
 
-async def suspend_tenant(request: web.Request) -> web.Response:
+async def suspend_tenant(visit: Visit, tenant: str) -> TenantDocument:
     """Refuse the tenant's calls from now on; running ones finish."""
-    return await _set_state(request, TenantState.SUSPENDED)
+    return await _set_state(visit, tenant, TenantState.SUSPENDED)
 
 
-async def resume_tenant(request: web.Request) -> web.Response:
+async def resume_tenant(visit: Visit, tenant: str) -> TenantDocument:
     """Accept the tenant's calls again."""
-    return await _set_state(request, TenantState.ACTIVE)
+    return await _set_state(visit, tenant, TenantState.ACTIVE)
 
 
-async def _set_state(request: web.Request, state: TenantState) -> web.Response:
-    store = request.app[DOORS].store
-    tenant = await store.find_tenant(request.match_info["tenant"])
-    return answer(tenant_document(await store.set_tenant_state(tenant.id, state)))
+async def _set_state(visit: Visit, tenant: str, state: TenantState) -> TenantDocument:
+    store = visit.doors.store
+    found = await store.find_tenant(tenant)
+    return tenant_document(await store.set_tenant_state(found.id, state))
 
 
 def _name(text: str) -> str:

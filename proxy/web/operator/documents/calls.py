@@ -1,0 +1,114 @@
+"""Calls that are over, what running ones hold, and what no tenant paid for."""
+
+from msgspec import Struct
+
+from proxy.clock import timestamp
+from proxy.ledger.call import CallRecord
+from proxy.ledger.exposure import Exposure
+from proxy.ledger.hold import Hold
+from proxy.web.operator.documents.page import Time
+
+
+class CallDocument(Struct, frozen=True, kw_only=True):
+    """A call that is over, charged or not."""
+
+    id: str
+    key: str
+    integration: str
+    endpoint: str
+    model: str
+    outcome: str
+    status: int
+    refusal: str | None
+    started_at: Time
+    ended_at: Time
+
+
+class CallList(Struct, frozen=True):
+    """A page of calls, newest first."""
+
+    data: list[CallDocument]
+    has_more: bool
+
+
+class HoldDocument(Struct, frozen=True, kw_only=True):
+    """What a running call reserves."""
+
+    call: str
+    tenant: str
+    integration: str
+    endpoint: str
+    model: str
+    held_nanos: int
+    upstream_cost_nanos: int
+    waived: bool
+    created_at: Time
+
+
+class HoldList(Struct, frozen=True):
+    """Every open hold, oldest first."""
+
+    data: list[HoldDocument]
+
+
+class ExposureDocument(Struct, frozen=True, kw_only=True):
+    """Upstream cost that no tenant was charged for; `at_most` where it was never seen."""
+
+    call: str
+    tenant: str
+    integration: str
+    exposure_nanos: int
+    reason: str
+    at_most: bool
+    at: Time
+
+
+class ExposureList(Struct, frozen=True):
+    """The newest exposures, newest first."""
+
+    data: list[ExposureDocument]
+    has_more: bool
+
+
+def call_document(record: CallRecord) -> CallDocument:
+    """Show a call."""
+    return CallDocument(
+        id=record.id,
+        key=record.key,
+        integration=record.integration,
+        endpoint=record.endpoint,
+        model=record.model,
+        outcome=record.outcome.value,
+        status=record.status,
+        refusal=record.refusal or None,
+        started_at=timestamp(record.started_at),
+        ended_at=timestamp(record.ended_at),
+    )
+
+
+def hold_document(hold: Hold) -> HoldDocument:
+    """Show an open hold."""
+    return HoldDocument(
+        call=hold.call,
+        tenant=hold.tenant,
+        integration=hold.integration,
+        endpoint=hold.endpoint,
+        model=hold.model,
+        held_nanos=hold.wallet_nanos,
+        upstream_cost_nanos=hold.cost_nanos,
+        waived=hold.waived,
+        created_at=timestamp(hold.created_at),
+    )
+
+
+def exposure_document(exposure: Exposure) -> ExposureDocument:
+    """Show an exposure."""
+    return ExposureDocument(
+        call=exposure.call,
+        tenant=exposure.tenant,
+        integration=exposure.integration,
+        exposure_nanos=exposure.nanos,
+        reason=exposure.reason,
+        at_most=exposure.at_most,
+        at=timestamp(exposure.at),
+    )

@@ -1,0 +1,39 @@
+"""The operator API as a table: one row a route. The router and the OpenAPI document are both made from it."""
+
+from msgspec import Raw, json
+
+from proxy.web.operator import keys, ledger, margins, rates, tenants, wallets
+from proxy.web.operator.doors import Visit
+from proxy.web.operator.openapi import openapi
+from proxy.web.operator.route import Route
+
+
+async def show_openapi(visit: Visit) -> Raw:  # noqa: ARG001  # every handler is handed the visit
+    """Show this document. It is OpenAPI 3.1, made from the types that the server decodes into."""
+    return Raw(json.encode(openapi(ROUTES)))
+
+
+ROUTES = (
+    Route("POST", "/tenants", tenants.create_tenant, 201),
+    Route("GET", "/tenants", tenants.list_tenants),
+    Route("GET", "/tenants/{tenant}", tenants.show_tenant),
+    Route("POST", "/tenants/{tenant}/suspend", tenants.suspend_tenant),
+    Route("POST", "/tenants/{tenant}/resume", tenants.resume_tenant),
+    Route("POST", "/keys", keys.create_key, 201),
+    Route("GET", "/keys", keys.list_keys),
+    Route("POST", "/keys/{key}/rotate", keys.rotate_key, 201),
+    Route("POST", "/keys/{key}/revoke", keys.revoke_key),
+    Route("POST", "/credits", wallets.create_credit, 201),
+    Route("GET", "/balances/{tenant}", wallets.show_balance),
+    Route("PUT", "/margins", margins.set_margin),
+    Route("POST", "/margins", margins.set_margin, alias="post_margin"),
+    Route("GET", "/margins", margins.list_margins),
+    Route("GET", "/rates", rates.list_rates),
+    Route("GET", "/ledger", ledger.list_entries),
+    Route("GET", "/ledger/{entry}", ledger.show_entry),
+    Route("GET", "/calls", ledger.list_calls),
+    Route("GET", "/holds", ledger.list_holds),
+    Route("GET", "/exposures", ledger.list_exposures),
+    Route("GET", "/verify", ledger.verify),
+    Route("GET", "/openapi.json", show_openapi),
+)
