@@ -29,6 +29,7 @@ from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
 from proxy.ids import Ulids
+from proxy.jobs.last_used import keep_last_used
 from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
@@ -223,6 +224,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
         _ = jobs.start(keep_watch(doors), name="watch")
+        _ = jobs.start(keep_last_used(store), name="last used")
         yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
 
 

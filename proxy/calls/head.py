@@ -4,14 +4,20 @@ from collections.abc import Sequence
 
 
 class Head:
-    """Method, raw target, host and headers of one request. Header names compare without case; values are as sent."""
+    """Method, raw target, host and headers of one request. Header names compare without case; values are as sent.
 
-    __slots__ = ("_by_name", "headers", "host", "method", "target")
+    `address` is the caller's IP address, empty where it is not known.
+    """
 
-    def __init__(self, method: str, target: str, host: str, headers: Sequence[tuple[str, str]]) -> None:
+    __slots__ = ("_by_name", "address", "headers", "host", "method", "target")
+
+    def __init__(
+        self, method: str, target: str, host: str, headers: Sequence[tuple[str, str]], address: str = ""
+    ) -> None:
         self.method = method
         self.target = target
         self.host = host
+        self.address = address
         self.headers = headers
         self._by_name: dict[str, list[str]] = {}
         for name, value in headers:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from proxy import __version__
 from proxy.cli.command import Failure, Misuse
 from proxy.cli.files import config_file
 
@@ -29,14 +30,14 @@ class Answer:
 class Operator:
     """A server's operator API. Every method returns what was answered, or raises Failure."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, timeout_s: float = TIMEOUT_S) -> None:
         self.url = url.rstrip("/")
         self._token = token
+        self._timeout_s = timeout_s
 
     def get(self, path: str, **query: object) -> Answer:
         """Read. Query values that are None or empty are left out."""
-        told = {name: str(value) for name, value in query.items() if value not in (None, "")}
-        return self._ask("GET", f"{path}?{urlencode(told)}" if told else path)
+        return self._ask("GET", f"{path}{_query(query)}")
 
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Answer:
         """Do. Values that are None are left out of the body."""
@@ -46,12 +47,21 @@ class Operator:
         """Set."""
         return self._ask("PUT", path, body)
 
+    def delete(self, path: str, **query: object) -> Answer:
+        """Take away. Query values that are None or empty are left out."""
+        return self._ask("DELETE", f"{path}{_query(query)}")
+
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
         scheme, host, port, prefix = _parts(self.url)
-        connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=TIMEOUT_S)
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=self._timeout_s)
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            "User-Agent": f"faregate-cli/{__version__}",
+            "Faregate-Actor": quote(_actor()),
+        }
         content = None
         if body is not None:
             content = json.dumps({name: value for name, value in body.items() if value is not None})
@@ -91,6 +101,11 @@ class Operator:
         raise Failure(message, code=code)
 
 
+def _query(values: Mapping[str, object]) -> str:
+    told = {name: str(value) for name, value in values.items() if value not in (None, "")}
+    return f"?{urlencode(told)}" if told else ""
+
+
 def _parts(url: str) -> tuple[str, str, int | None, str]:
     """Return scheme, host, port and path of a URL. Raises Misuse if it is none."""
     try:
@@ -107,7 +122,17 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def operator() -> Operator:
+def _actor() -> str:
+    """Return who types: what FAREGATE_ACTOR says, else the name of the login. The audit log keeps it."""
+    from getpass import getuser
+
+    try:
+        return os.environ.get("FAREGATE_ACTOR") or getuser()
+    except (OSError, KeyError):  # a user id without a name, as in a container
+        return ""
+
+
+def operator(timeout_s: float = TIMEOUT_S) -> Operator:
     """Return the server that the environment names, else the one that the configuration file describes."""
     url, token = os.environ.get("FAREGATE_OPERATOR_URL", ""), os.environ.get("FAREGATE_ADMIN_TOKEN", "")
     if not (url and token):
@@ -117,7 +142,7 @@ def operator() -> Operator:
         settings = load_operator_settings(file, os.environ)
         url = url or f"http://{settings.operator_listen.reachable}"
         token = token or settings.admin_token or _made_token(settings.database.token_file)
-    return Operator(url, token)
+    return Operator(url, token, timeout_s)
 
 
 def _made_token(path: Path) -> str:

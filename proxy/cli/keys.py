@@ -4,6 +4,7 @@ import click
 
 from proxy.cli.client import operator, segment
 from proxy.cli.command import Group
+from proxy.cli.complete import key_ids, tenant_names
 from proxy.cli.show import Document, facts, moment, more, show, table
 
 
@@ -13,12 +14,13 @@ def key() -> None:
 
 
 @key.command()
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 @click.option("--app", metavar="A", help="A label that names the tenant's tool.")
 @click.option("--scope", "scopes", multiple=True, metavar="S", help="May be repeated (proxy, billing:read).")
 @click.option("--expires", metavar="D", help="A date, a time, or a duration such as 12h, 30d, 8w.")
 @click.option("--integration", "integrations", multiple=True, metavar="I", help="Only these integrations.")
-@click.option("--model", "models", multiple=True, metavar="M", help="Only these models.")
+@click.option("--model", "models", multiple=True, metavar="M", help="Only these models; globs as in 'small-*'.")
+@click.option("--network", "networks", multiple=True, metavar="N", help="Only from these addresses or CIDR blocks.")
 def create(
     tenant: str,
     app: str | None,
@@ -26,15 +28,16 @@ def create(
     expires: str | None,
     integrations: tuple[str, ...],
     models: tuple[str, ...],
+    networks: tuple[str, ...],
 ) -> None:
     """Make a key. It is shown once."""
     body = {"tenant": tenant, "app": app, "scopes": scopes or None, "expires": expires}
-    body |= {"integrations": integrations or None, "models": models or None}
+    body |= {"integrations": integrations or None, "models": models or None, "networks": networks or None}
     show(operator().post("/keys", body), _made)
 
 
 @key.command("list")
-@click.argument("tenant", required=False)
+@click.argument("tenant", required=False, shell_complete=tenant_names)
 @click.option("--limit", type=click.IntRange(1, 1000), help="At most so many (1000).")
 @click.option("--after", metavar="ID", help="Begin after this key.")
 def list_(tenant: str | None, limit: int | None, after: str | None) -> None:
@@ -42,17 +45,26 @@ def list_(tenant: str | None, limit: int | None, after: str | None) -> None:
     show(operator().get("/keys", tenant=tenant, limit=limit, after=after), _list)
 
 
-@key.command()
-@click.argument("key")
-def rotate(key: str) -> None:
-    """Replace a key by a new one with the same settings; KEY is its id."""
-    show(operator().post(f"/keys/{segment(key)}/rotate"), _made)
+@key.command("show")
+@click.argument("key", shell_complete=key_ids)
+def show_(key: str) -> None:
+    """Show a key, without its secret; KEY is its id."""
+    show(operator().get(f"/keys/{segment(key)}"), _facts)
 
 
 @key.command()
-@click.argument("key")
+@click.argument("key", shell_complete=key_ids)
+@click.option("--overlap", metavar="D", help="How long the old key still works (24h); 0h ends it at once.")
+@click.option("--expires", metavar="D", help="When the new key ends; else after as long as the old one was made for.")
+def rotate(key: str, overlap: str | None, expires: str | None) -> None:
+    """Make a new key with the same settings; the old one ends after the overlap. KEY is its id."""
+    show(operator().post(f"/keys/{segment(key)}/rotate", {"overlap": overlap, "expires": expires}), _made)
+
+
+@key.command()
+@click.argument("key", shell_complete=key_ids)
 def revoke(key: str) -> None:
-    """Revoke a key; KEY is its id."""
+    """Revoke a key at once; KEY is its id."""
     show(operator().post(f"/keys/{segment(key)}/revoke"), _facts)
 
 
@@ -67,17 +79,17 @@ def _facts(document: Document) -> None:
 
 def _list(document: Document) -> None:
     table(
-        ("id", "tenant", "app", "scopes", "ends in", "created", "expires", "revoked"),
+        ("id", "tenant", "app", "state", "scopes", "only", "ends in", "created", "last used", "expires"),
         (
             (
                 k["id"],
                 k["tenant"],
                 k["app"],
+                k["state"],
                 k["scopes"],
+                [*k["integrations"], *k["models"], *k["networks"]],
                 k["hint"],
-                moment(k["created_at"]),
-                moment(k["expires_at"]),
-                moment(k["revoked_at"]),
+                *(moment(k[name]) for name in ("created_at", "last_used_at", "expires_at")),
             )
             for k in document["data"]
         ),

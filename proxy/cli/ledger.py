@@ -6,6 +6,7 @@ import click
 
 from proxy.cli.client import Answer, operator
 from proxy.cli.command import Group
+from proxy.cli.complete import tenant_names
 from proxy.cli.show import Document, facts, moment, more, show, table
 
 
@@ -20,7 +21,7 @@ def calls() -> None:
 
 
 @ledger.command("list")
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 @click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many (100).")
 @click.option("--before", metavar="ID", help="Begin after this entry: older ones.")
 def list_(tenant: str, limit: int | None, before: str | None) -> None:
@@ -43,7 +44,7 @@ def verify(database: Path | None) -> int:
 
 
 @calls.command("list")
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 @click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many (100).")
 @click.option("--before", metavar="ID", help="Begin after this call: older ones.")
 def list_calls(tenant: str, limit: int | None, before: str | None) -> None:

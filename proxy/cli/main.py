@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import click
 
 from proxy import __version__
+from proxy.cli.audit import audit
 from proxy.cli.command import Failure, Group
+from proxy.cli.completion import completion
 from proxy.cli.keys import key
 from proxy.cli.ledger import calls, ledger
 from proxy.cli.margins import margin
@@ -22,7 +24,7 @@ def faregate() -> None:
     """Faregate: a metering reverse proxy in front of AI providers."""
 
 
-for _command in (serve, demo, config, tenant, key, credit, balance, margin, ledger, calls):
+for _command in (serve, demo, config, tenant, key, credit, balance, margin, ledger, calls, audit, completion):
     faregate.add_command(_command)
 
 

@@ -5,6 +5,7 @@ import click
 from proxy.cli import amounts
 from proxy.cli.client import operator
 from proxy.cli.command import Group
+from proxy.cli.complete import tenant_names
 from proxy.cli.show import Document, facts, moment, show, table
 
 
@@ -15,7 +16,7 @@ def margin() -> None:
 
 @margin.command("set")
 @click.argument("pct", callback=amounts.pct)
-@click.option("--tenant", metavar="T", help="Only for this tenant.")
+@click.option("--tenant", metavar="T", help="Only for this tenant.", shell_complete=tenant_names)
 @click.option("--integration", metavar="I", help="Only at this integration.")
 @click.option("--meter", metavar="M", help="Only this unit: INTEGRATION.UNIT, or a unit of --integration.")
 def set_(pct: str, tenant: str | None, integration: str | None, meter: str | None) -> None:
@@ -24,10 +25,23 @@ def set_(pct: str, tenant: str | None, integration: str | None, meter: str | Non
     show(operator().put("/margins", body), lambda document: facts(document.items()))
 
 
+@margin.command()
+@click.option("--tenant", metavar="T", help="That of this tenant.", shell_complete=tenant_names)
+@click.option("--integration", metavar="I", help="That of this integration.")
+@click.option("--meter", metavar="M", help="That of this unit: INTEGRATION.UNIT, or a unit of --integration.")
+def unset(tenant: str | None, integration: str | None, meter: str | None) -> None:
+    """Take a margin out of force, so that the next wider one applies; without options, the global one."""
+    show(operator().delete("/margins", tenant=tenant, integration=integration, meter=meter), _unset)
+
+
 @margin.command("list")
 def list_() -> None:
     """List the margins in force."""
     show(operator().get("/margins"), _list)
+
+
+def _unset(document: Document) -> None:
+    facts((name, value) for name, value in document.items() if name != "pct")
 
 
 def _list(document: Document) -> None:

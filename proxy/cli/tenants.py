@@ -2,9 +2,12 @@
 
 import click
 
+from proxy.cli import amounts
 from proxy.cli.client import operator, segment
 from proxy.cli.command import Group
+from proxy.cli.complete import tenant_names
 from proxy.cli.show import Document, facts, moment, more, show, table
+from proxy.cli.wallets import balance_facts
 
 
 @click.group(cls=Group)
@@ -29,24 +32,32 @@ def list_(limit: int | None, after: str | None) -> None:
 
 
 @tenant.command("show")
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 def show_(tenant: str) -> None:
     """Show one tenant, by id or unique name."""
     show(operator().get(f"/tenants/{segment(tenant)}"), _facts)
 
 
 @tenant.command()
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 def suspend(tenant: str) -> None:
     """Refuse a tenant's calls; running ones finish."""
     show(operator().post(f"/tenants/{segment(tenant)}/suspend"), _facts)
 
 
 @tenant.command()
-@click.argument("tenant")
+@click.argument("tenant", shell_complete=tenant_names)
 def resume(tenant: str) -> None:
     """Accept a suspended tenant's calls again."""
     show(operator().post(f"/tenants/{segment(tenant)}/resume"), _facts)
+
+
+@tenant.command()
+@click.argument("tenant", shell_complete=tenant_names)
+@click.argument("usd", callback=amounts.usd)
+def minimum(tenant: str, usd: str) -> None:
+    """Set how low a tenant's wallet may go: above 0 a reserve, below 0 a credit line."""
+    show(operator().put(f"/tenants/{segment(tenant)}/minimum", {"minimum_usd": usd}), balance_facts)
 
 
 def _created(document: Document) -> None:

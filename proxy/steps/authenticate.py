@@ -11,8 +11,9 @@ from proxy.tenants.key import KeyHolder, hash_secret
 
 
 async def authenticate(head: Head, route: Route, directory: Directory, clock: Clock) -> KeyHolder:
-    """Return the holder of the request's key. Raises Refused: invalid_key, key_expired, or malformed_request if two
-    keys differ. An unknown and a revoked key take the same way and are told the same.
+    """Return the holder of the request's key. Raises Refused: invalid_key, key_expired, key_scope if the key may not be
+    used from the caller's address, or malformed_request if two keys differ. An unknown and a revoked key take the same
+    way and are told the same.
     """
     secrets = set(find_secrets(head, route))
     if not secrets:
@@ -28,6 +29,9 @@ async def authenticate(head: Head, route: Route, directory: Directory, clock: Cl
         refuse(Refusal.INVALID_KEY, "The key is not known here, or was revoked. Ask your operator for a new one.")
     if holder.key.expires_at is not None and holder.key.expires_at <= now:
         refuse(Refusal.KEY_EXPIRED, "The key has expired. Ask your operator for a new one.")
+    if not holder.key.allows_address(head.address):
+        refuse(Refusal.KEY_SCOPE, f"This key may not be used from {head.address or 'an unknown address'}.")
+    directory.used(holder.key.id, now)
     return holder
 
 

@@ -43,7 +43,7 @@ async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Dire
     if endpoint.free:
         return Permit(route, holder, raw, body, search, "", False, None, None, known)
     model = _model(route, body)
-    if holder.key.models and model not in holder.key.models:
+    if not holder.key.allows_model(model):
         refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
     prices = Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
     rates = _rates(prices, model)

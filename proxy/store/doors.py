@@ -13,6 +13,7 @@ from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short, Wallet
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable, Slot
+from proxy.tenants.actor import HOUSE, Actor
 from proxy.tenants.key import Key, KeyHolder
 from proxy.tenants.tenant import Tenant, TenantState
 
@@ -94,6 +95,10 @@ class Directory(Protocol):
         """Return the key with this hash, revoked and expired ones included, or None."""
         ...
 
+    def used(self, key: str, at: int) -> None:
+        """Note that a key was used. Does not wait: it costs a call nothing."""
+        ...
+
     async def wallet(self, tenant: str) -> Wallet:
         """Return a tenant's wallet as it was a moment ago; admission never relies on it."""
         ...
@@ -119,10 +124,10 @@ class WalletView(Struct, frozen=True):
 
 
 class MarginRow(Struct, frozen=True):
-    """One margin in force, and since when."""
+    """What was last said of a margin, and when; without `pct` it was unset."""
 
     slot: Slot
-    pct: str
+    pct: str | None
     version: int
     set_at: int
 
@@ -152,10 +157,44 @@ class Verdict(Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
 
 
-class Registry(Protocol):
-    """The operator's verbs over tenants, keys and margins, and his reads. BadRequest: that cannot be."""
+class AuditRecord(Struct, frozen=True):
+    """One deed of an operator. `before` and `after` are JSON objects, or empty where there was nothing.
 
-    async def create_tenant(self, tenant: Tenant) -> Tenant:
+    `action` is a noun and a verb (`key.rotate`); `target` is the id of what was changed; `seq` has no gaps.
+    """
+
+    seq: int
+    at: int
+    by: Actor
+    action: str
+    tenant: str | None
+    target: str
+    before: str
+    after: str
+
+
+class AuditFilter(Struct, frozen=True):
+    """Which deeds: None is "any". `action` may be a noun alone; `since` is included, `until` is not.
+
+    `before` is the `seq` of a deed: only older ones.
+    """
+
+    tenant: str | None = None
+    who: str | None = None
+    action: str | None = None
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+
+
+class Registry(Protocol):
+    """The operator's verbs over tenants, keys, money and margins, and his reads. BadRequest: that cannot be.
+
+    What a verb changes and the line of the audit log that says so are one transaction; a verb that finds nothing to
+    change writes none. `by` is who asked.
+    """
+
+    async def create_tenant(self, tenant: Tenant, by: Actor = HOUSE) -> Tenant:
         """Add a tenant and its empty wallet."""
         ...
 
@@ -167,11 +206,22 @@ class Registry(Protocol):
         """Return tenants by id."""
         ...
 
-    async def set_tenant_state(self, tenant: str, state: TenantState) -> Tenant:
+    async def set_tenant_state(self, tenant: str, state: TenantState, at: int, by: Actor = HOUSE) -> Tenant:
         """Suspend or resume."""
         ...
 
-    async def create_key(self, key: Key, secret_hash: str) -> Key:
+    async def set_minimum(self, tenant: str, minimum: int, at: int, by: Actor = HOUSE) -> Wallet:
+        """Set down to where a wallet may go, in nano-USD. It binds calls that begin from now on."""
+        ...
+
+    async def credit(self, given: Deposit, by: Actor = HOUSE) -> Entry | Short:
+        """Write a credit or an adjustment. The same tenant, reference and amount again return the first entry.
+
+        Raises BadRequest (409) if that reference names another amount. No reference is never the same.
+        """
+        ...
+
+    async def create_key(self, key: Key, secret_hash: str, by: Actor = HOUSE) -> Key:
         """Add a key."""
         ...
 
@@ -183,12 +233,31 @@ class Registry(Protocol):
         """Return one key; BadRequest 404 for an unknown one."""
         ...
 
-    async def revoke_key(self, key: str, at: int) -> Key:
-        """Revoke a key from `at` on."""
+    async def revoke_key(self, key: str, at: int, by: Actor = HOUSE) -> Key:
+        """Revoke a key from `at` on. One that is revoked keeps its first time."""
         ...
 
-    async def set_margin(self, slot: Slot, pct: str, at: int) -> MarginRow:
+    async def rotate_key(self, old: str, new: Key, secret_hash: str, until: int, by: Actor = HOUSE) -> Key:
+        """Add a key in the place of another, which ends at `until` at the latest; return the new one.
+
+        Raises BadRequest (409) if the old one is revoked, expired or replaced already.
+        """
+        ...
+
+    async def keep_uses(self) -> None:
+        """Write down when keys were last used, as far as `Directory.used` was told since the last time."""
+        ...
+
+    async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:
+        """Return deeds, newest first."""
+        ...
+
+    async def set_margin(self, slot: Slot, pct: str, at: int, by: Actor = HOUSE) -> MarginRow:
         """Put a margin in force, as a new version of the table."""
+        ...
+
+    async def unset_margin(self, slot: Slot, at: int, by: Actor = HOUSE) -> MarginRow:
+        """Take a margin out of force, as a new version of the table. BadRequest (404) if there is none."""
         ...
 
     async def margin_rows(self) -> Sequence[MarginRow]:

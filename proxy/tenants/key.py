@@ -1,6 +1,9 @@
 """A key: the secret an SDK sends. Shown once when made, stored as its SHA-256."""
 
+from enum import StrEnum
+from fnmatch import fnmatchcase
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 
 from msgspec import Struct
 
@@ -13,10 +16,19 @@ SECRET_BYTES = 30
 """Random bytes of a secret: 240 bits."""
 
 
+class KeyState(StrEnum):
+    """Whether a key opens anything. A key in the overlap of a rotation is still active."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class Key(Struct, frozen=True):
     """What is known of a key; never the secret. `hint` is its last four characters.
 
-    Empty `integrations` and `models` allow all.
+    Empty `integrations`, `models` and `networks` allow all. `models` may hold globs (`small-*`), `networks` are
+    CIDR blocks. `last_used_at` may be a minute old on disk. `replaced_by` is the key that a rotation made for it.
     """
 
     id: str
@@ -29,10 +41,36 @@ class Key(Struct, frozen=True):
     revoked_at: int | None = None
     integrations: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    last_used_at: int | None = None
+    replaced_by: str = ""
+
+    def state(self, now: int) -> KeyState:
+        """Return what the key is at a time, in microseconds."""
+        if self.revoked_at is not None and self.revoked_at <= now:
+            return KeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return KeyState.EXPIRED
+        return KeyState.ACTIVE
 
     def allows(self, scope: str) -> bool:
         """Tell whether the key carries a scope; `unmetered` includes `proxy`."""
         return scope in self.scopes or (scope == "proxy" and "unmetered" in self.scopes)
+
+    def allows_model(self, model: str) -> bool:
+        """Tell whether the key may use a model."""
+        return not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
+
+    def allows_address(self, address: str) -> bool:
+        """Tell whether the key may be used from an address; where that is not known, only if it has no networks."""
+        if not self.networks:
+            return True
+        try:
+            at = ip_address(address)
+        except ValueError:
+            return False
+        at = getattr(at, "ipv4_mapped", None) or at
+        return any(at in ip_network(network) for network in self.networks)
 
 
 class KeyHolder(Struct, frozen=True):

@@ -279,7 +279,8 @@ def edge_server(serve: Serve, limits: EdgeLimits) -> EdgeServer:
         if request.version not in VERSIONS:
             return request.protocol.handle_error(request, 400)
         sink = EdgeSink(request, limits)
-        head = Head(request.method, request.raw_path, request.headers.get("Host", ""), tuple(request.headers.items()))
+        headers = tuple(request.headers.items())
+        head = Head(request.method, request.raw_path, request.headers.get("Host", ""), headers, request.remote or "")
         try:
             await serve(head, sink)
         except Exception:  # whatever broke in us, a second answer must not follow the first

@@ -38,7 +38,7 @@ async def test_a_change_is_seen_at_once(store: Store) -> None:
     await store.create_tenant(TENANT)
     await store.create_key(KEY, "hash")
     await store.holder("hash")
-    await store.set_tenant_state(TENANT.id, TenantState.SUSPENDED)
+    await store.set_tenant_state(TENANT.id, TenantState.SUSPENDED, NOW)
     found = await store.holder("hash")
     assert found is not None
     assert found.tenant.state is TenantState.SUSPENDED

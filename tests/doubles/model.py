@@ -18,7 +18,8 @@ from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short, Wallet
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable, Slot
-from proxy.store.doors import Held, MarginRow, OwnedObject, Verdict, WalletView
+from proxy.store.doors import AuditFilter, AuditRecord, Held, MarginRow, OwnedObject, Verdict, WalletView
+from proxy.tenants.actor import HOUSE, Actor
 from proxy.tenants.key import Key, KeyHolder
 from proxy.tenants.tenant import Tenant, TenantState
 from proxy.usage.certainty import Certainty
@@ -39,6 +40,7 @@ class ModelStore:
         self._exposures: list[Exposure] = []
         self._objects: dict[tuple[str, str], OwnedObject] = {}
         self._margins: list[MarginRow] = []
+        self._audit: list[AuditRecord] = []
         self._card: RateCard | None = None
 
     async def open(self, card: RateCard) -> None:
@@ -178,16 +180,19 @@ class ModelStore:
         return self._card
 
     def margins(self) -> MarginTable:
-        return MarginTable(len(self._margins), {row.slot: Decimal(row.pct) for row in self._margins})
+        last = {row.slot: row.pct for row in self._margins}
+        slots = {slot: Decimal(pct) for slot, pct in last.items() if pct is not None}
+        return MarginTable(len(self._margins), slots)
 
     async def owned(self, integration: str, object_id: str) -> OwnedObject | None:
         return self._objects.get((integration, object_id))
 
     # The registry.
 
-    async def create_tenant(self, tenant: Tenant) -> Tenant:
+    async def create_tenant(self, tenant: Tenant, by: Actor = HOUSE) -> Tenant:
         if tenant.id in self._tenants:
             raise BadRequest("exists", code="conflict", status=409)
+        self._note(by, tenant.created_at, "tenant.create", tenant.id, tenant.id)
         self._tenants[tenant.id] = tenant
         self._wallets[tenant.id] = Wallet(tenant.id)
         return tenant
@@ -206,17 +211,41 @@ class ModelStore:
         ids = sorted(each for each in self._tenants if each > after)[:limit]
         return [WalletView(self._tenants[each], await self.wallet(each)) for each in ids]
 
-    async def set_tenant_state(self, tenant: str, state: TenantState) -> Tenant:
+    async def set_tenant_state(self, tenant: str, state: TenantState, at: int, by: Actor = HOUSE) -> Tenant:
         self._must_exist(tenant)
+        if self._tenants[tenant].state is not state:
+            self._note(by, at, f"tenant.{'suspend' if state == 'suspended' else 'resume'}", tenant, tenant)
         self._tenants[tenant] = structs.replace(self._tenants[tenant], state=state)
         return self._tenants[tenant]
 
-    async def create_key(self, key: Key, secret_hash: str) -> Key:
+    async def set_minimum(self, tenant: str, minimum: int, at: int, by: Actor = HOUSE) -> Wallet:
+        self._must_exist(tenant)
+        if self._wallets[tenant].minimum != minimum:
+            self._note(by, at, "tenant.minimum", tenant, tenant)
+        self._wallets[tenant] = structs.replace(self._wallets[tenant], minimum=minimum)
+        return await self.wallet(tenant)
+
+    async def credit(self, given: Deposit, by: Actor = HOUSE) -> Entry | Short:
+        for made in self._entries.get(given.tenant, []):
+            if given.reference and made.reference == given.reference and made.kind in ("credit", "adjustment"):
+                if made.amount_nanos != given.amount_nanos:
+                    raise BadRequest("another amount", code="conflict", status=409)
+                return made
+        written = await self.deposit(given)
+        if isinstance(written, Entry):
+            self._note(by, given.at, f"{given.kind.value}.create", given.tenant, written.id)
+        return written
+
+    async def create_key(self, key: Key, secret_hash: str, by: Actor = HOUSE) -> Key:
+        self._add_key(key, secret_hash)
+        self._note(by, key.created_at, "key.create", key.tenant, key.id)
+        return key
+
+    def _add_key(self, key: Key, secret_hash: str) -> None:
         self._must_exist(key.tenant)
         if key.id in self._keys or secret_hash in {known for _, known in self._keys.values()}:
             raise BadRequest("exists", code="conflict", status=409)
         self._keys[key.id] = (key, secret_hash)
-        return key
 
     async def keys(self, tenant: str | None, limit: int, after: str = "") -> Sequence[Key]:
         found = (key for key, _ in self._keys.values() if key.tenant == (tenant or key.tenant) and key.id > after)
@@ -227,15 +256,50 @@ class ModelStore:
             raise BadRequest("none", code="not_found", status=404)
         return self._keys[key][0]
 
-    async def revoke_key(self, key: str, at: int) -> Key:
+    async def rotate_key(self, old: str, new: Key, secret_hash: str, until: int, by: Actor = HOUSE) -> Key:
+        known = await self.find_key(old)
+        if known.revoked_at is not None or known.replaced_by or (known.expires_at or until + 1) <= new.created_at:
+            raise BadRequest("over", code="conflict", status=409)
+        self._add_key(new, secret_hash)
+        ends = until if known.expires_at is None else min(until, known.expires_at)
+        self._keys[old] = (structs.replace(known, replaced_by=new.id, expires_at=ends), self._keys[old][1])
+        self._note(by, new.created_at, "key.rotate", known.tenant, old)
+        return new
+
+    def used(self, key: str, at: int) -> None:
+        if key in self._keys:
+            known, secret_hash = self._keys[key]
+            self._keys[key] = (structs.replace(known, last_used_at=at), secret_hash)
+
+    async def keep_uses(self) -> None:
+        pass
+
+    async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:
+        found = [
+            deed
+            for deed in self._audit
+            if asked.tenant in (None, deed.tenant)
+            and asked.who in (None, deed.by.who)
+            and asked.action in (None, deed.action, deed.action.split(".")[0])
+            and (asked.since is None or deed.at >= asked.since)
+            and (asked.until is None or deed.at < asked.until)
+            and (asked.before is None or deed.seq < asked.before)
+        ]
+        return found[::-1][:limit]
+
+    def _note(self, by: Actor, at: int, action: str, tenant: str | None, target: str) -> None:
+        self._audit.append(AuditRecord(len(self._audit) + 1, at, by, action, tenant, target, "", ""))
+
+    async def revoke_key(self, key: str, at: int, by: Actor = HOUSE) -> Key:
         if key not in self._keys:
             raise BadRequest("none", code="not_found", status=404)
         known, secret_hash = self._keys[key]
         if known.revoked_at is None:
+            self._note(by, at, "key.revoke", known.tenant, key)
             self._keys[key] = (structs.replace(known, revoked_at=at), secret_hash)
         return self._keys[key][0]
 
-    async def set_margin(self, slot: Slot, pct: str, at: int) -> MarginRow:
+    async def set_margin(self, slot: Slot, pct: str, at: int, by: Actor = HOUSE) -> MarginRow:
         tenant, integration, unit = slot
         try:
             wrong = not -100 <= Decimal(pct) <= 1_000_000 or (unit is not None and integration is None)
@@ -247,11 +311,20 @@ class ModelStore:
             self._must_exist(tenant)
         row = MarginRow(slot, str(Decimal(pct)), len(self._margins) + 1, at)
         self._margins.append(row)
+        self._note(by, at, "margin.set", tenant, " ".join(part for part in slot if part) or "everything")
+        return row
+
+    async def unset_margin(self, slot: Slot, at: int, by: Actor = HOUSE) -> MarginRow:
+        if slot not in {row.slot for row in await self.margin_rows()}:
+            raise BadRequest("none", code="not_found", status=404)
+        row = MarginRow(slot, None, len(self._margins) + 1, at)
+        self._margins.append(row)
+        self._note(by, at, "margin.unset", slot[0], " ".join(part for part in slot if part) or "everything")
         return row
 
     async def margin_rows(self) -> Sequence[MarginRow]:
         newest = {row.slot: row for row in self._margins}
-        return sorted(newest.values(), key=lambda row: row.version)
+        return sorted((row for row in newest.values() if row.pct is not None), key=lambda row: row.version)
 
     async def entries(self, tenant: str, limit: int, before_seq: int | None = None) -> Sequence[Entry]:
         found = [e for e in self._entries.get(tenant, []) if before_seq is None or e.seq < before_seq]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from doubles.acme import DONE, TENANT, delta, make_object
-from doubles.books import StillClock, make_tenant
+from doubles.books import NOW, StillClock, make_tenant
 from doubles.scene import (
     CHARGE,
     COST,
@@ -145,7 +145,7 @@ async def test_who_is_refused_leaves_no_trace_in_the_wallet(scene: Scene, finish
 
 
 async def test_a_body_is_not_read_for_who_may_not_call(scene: Scene) -> None:
-    await scene.books.set_tenant_state(TENANT.id, TenantState.SUSPENDED)
+    await scene.books.set_tenant_state(TENANT.id, TenantState.SUSPENDED, NOW)
     sink = await scene.played()
     assert (sink.status, dict(sink.headers)["faregate-refusal"]) == (402, "suspended")
     assert scene.trail.steps == ["answer"]

@@ -26,7 +26,7 @@ HOLDERS_MAX = 100_000
 STRANGERS_MAX = 10_000
 """Hashes kept that belong to no key: a flood of invented keys must not evict the real ones."""
 
-_KEY_COLUMNS = 10
+_KEY_COLUMNS = 13
 
 V = TypeVar("V")
 
@@ -39,6 +39,7 @@ class SqliteDirectory(Doorway):
         self._holders: dict[str, KeyHolder] = {}
         self._strangers: dict[str, None] = {}
         self._changes = 0
+        self._uses: dict[str, int] = {}
         self._card: RateCard | None = None
         self._margins = MarginTable()
 
@@ -59,6 +60,10 @@ class SqliteDirectory(Doorway):
             else:
                 _keep(self._holders, secret_hash, found, HOLDERS_MAX)
         return found
+
+    def used(self, key: str, at: int) -> None:
+        """Note that a key was used; `Registry.keep_uses` writes it down."""
+        self._uses[key] = at
 
     async def wallet(self, tenant: str) -> Wallet:
         """Return a wallet as committed; an empty one for a tenant that does not exist."""
@@ -93,8 +98,10 @@ class SqliteDirectory(Doorway):
         self._strangers.clear()
 
     def _add_margin(self, row: MarginRow) -> None:
-        """A margin was set."""
-        slots = {**self._margins.slots, row.slot: Decimal(row.pct)}
+        """A margin was set or unset."""
+        slots = {slot: pct for slot, pct in self._margins.slots.items() if slot != row.slot}
+        if row.pct is not None:
+            slots[row.slot] = Decimal(row.pct)
         self._margins = structs.replace(self._margins, version=row.version, slots=slots)
 
 

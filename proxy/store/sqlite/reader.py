@@ -1,7 +1,7 @@
 """A read-only connection for the event loop: sees what is committed, never blocks the loop or the writer."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiosqlite
@@ -9,6 +9,9 @@ import aiosqlite
 from proxy.errors import LedgerUnavailable
 from proxy.store.sqlite.connect import read_only_uri
 from proxy.store.sqlite.rows import Row
+
+Values = Sequence[object] | Mapping[str, object]
+"""What a query is told, by place or by name."""
 
 
 class Reader:
@@ -32,7 +35,7 @@ class Reader:
             raise
         return reader
 
-    async def all(self, statement: str, values: Iterable[object] = ()) -> list[Row]:
+    async def all(self, statement: str, values: Values = ()) -> list[Row]:
         """Return every row of a query."""
         try:
             return list(await self._connection.execute_fetchall(statement, values))
@@ -40,7 +43,7 @@ class Reader:
             # aiosqlite raises ValueError once it is closed.
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 
-    async def one(self, statement: str, values: Iterable[object] = ()) -> Row | None:
+    async def one(self, statement: str, values: Values = ()) -> Row | None:
         """Return the first row of a query, or None."""
         rows = await self.all(statement, values)
         return rows[0] if rows else None

@@ -2,31 +2,40 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
-from proxy.errors import BadRequest
+from msgspec import structs
+
+from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.ledger.call import CallRecord
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
+from proxy.ledger.transitions import Deposit
+from proxy.ledger.wallet import Short, Wallet
 from proxy.pricing.cascade import Slot
-from proxy.store.doors import Held, MarginRow, Verdict, WalletView
+from proxy.store.doors import AuditFilter, AuditRecord, Held, MarginRow, Verdict, WalletView
 from proxy.store.sqlite import deeds, rows
 from proxy.store.sqlite.directory import SqliteDirectory
 from proxy.store.sqlite.statements import LEDGER, REGISTRY
 from proxy.store.sqlite.verify import verify_file
+from proxy.tenants.actor import HOUSE, Actor
 from proxy.tenants.key import Key
 from proxy.tenants.tenant import Tenant, TenantState
 
 _SEQ_MAX = 2**63 - 1
 _TENANT_COLUMNS = 5
 
+USES_TOGETHER = 1_000
+"""Uses of keys that are written with one verb: a call that waits behind them waits a few milliseconds."""
+
 
 class SqliteRegistry(SqliteDirectory):
     """Implements `doors.Registry`; what it changes, the directory under it learns when it is committed."""
 
-    async def create_tenant(self, tenant: Tenant) -> Tenant:
+    async def create_tenant(self, tenant: Tenant, by: Actor = HOUSE) -> Tenant:
         """Add a tenant and its empty wallet."""
-        return await self._parts.writer.submit(lambda batch: deeds.create_tenant(batch, tenant))
+        return await self._parts.writer.submit(lambda batch: deeds.create_tenant(batch, tenant, by))
 
     async def find_tenant(self, name_or_id: str) -> Tenant:
         """Return the tenant of this id, or of this name if it is unique."""
@@ -48,16 +57,24 @@ class SqliteRegistry(SqliteDirectory):
             WalletView(rows.to_tenant(row[:_TENANT_COLUMNS]), rows.to_wallet(row[_TENANT_COLUMNS:])) for row in found
         ]
 
-    async def set_tenant_state(self, tenant: str, state: TenantState) -> Tenant:
+    async def set_tenant_state(self, tenant: str, state: TenantState, at: int, by: Actor = HOUSE) -> Tenant:
         """Suspend or resume."""
         return await self._parts.writer.submit(
-            lambda batch: deeds.set_tenant_state(batch, tenant, state), then=self._forget_holders
+            lambda batch: deeds.set_tenant_state(batch, tenant, state, at, by), then=self._forget_holders
         )
 
-    async def create_key(self, key: Key, secret_hash: str) -> Key:
+    async def set_minimum(self, tenant: str, minimum: int, at: int, by: Actor = HOUSE) -> Wallet:
+        """Set down to where a wallet may go."""
+        return await self._parts.writer.submit(lambda batch: deeds.set_minimum(batch, tenant, minimum, at, by))
+
+    async def credit(self, given: Deposit, by: Actor = HOUSE) -> Entry | Short:
+        """Write a credit or an adjustment, once for its reference."""
+        return await self._parts.writer.submit(lambda batch: deeds.credit(batch, given, by))
+
+    async def create_key(self, key: Key, secret_hash: str, by: Actor = HOUSE) -> Key:
         """Add a key."""
         return await self._parts.writer.submit(
-            lambda batch: deeds.create_key(batch, key, secret_hash), then=self._forget_holders
+            lambda batch: deeds.create_key(batch, key, secret_hash, by), then=self._forget_holders
         )
 
     async def keys(self, tenant: str | None, limit: int, after: str = "") -> Sequence[Key]:
@@ -66,31 +83,67 @@ class SqliteRegistry(SqliteDirectory):
             found = await self._parts.desk.all(REGISTRY.keys, (after, limit))
         else:
             found = await self._parts.desk.all(REGISTRY.tenant_keys, (tenant, after, limit))
-        return [rows.to_key(row) for row in found]
+        return [self._freshly(rows.to_key(row)) for row in found]
 
     async def find_key(self, key: str) -> Key:
         """Return a key by its id."""
         row = await self._parts.desk.one(REGISTRY.find_key, (key,))
         if row is None:
             raise deeds.not_found(f"key {key}")
-        return rows.to_key(row)
+        return self._freshly(rows.to_key(row))
 
-    async def revoke_key(self, key: str, at: int) -> Key:
+    async def revoke_key(self, key: str, at: int, by: Actor = HOUSE) -> Key:
         """Revoke a key from `at` on."""
         return await self._parts.writer.submit(
-            lambda batch: deeds.revoke_key(batch, key, at), then=self._forget_holders
+            lambda batch: deeds.revoke_key(batch, key, at, by), then=self._forget_holders
         )
 
-    async def set_margin(self, slot: Slot, pct: str, at: int) -> MarginRow:
+    async def rotate_key(self, old: str, new: Key, secret_hash: str, until: int, by: Actor = HOUSE) -> Key:
+        """Add a key in the place of another one, in one transaction."""
+        return await self._parts.writer.submit(
+            lambda batch: deeds.rotate_key(batch, old, new, secret_hash, until, by), then=self._forget_holders
+        )
+
+    async def keep_uses(self) -> None:
+        """Write down when keys were last used; what cannot be written now is kept for the next time."""
+        before = self._uses
+        try:
+            for uses in self._take_uses():
+                await self._parts.writer.submit(partial(deeds.keep_uses, uses=uses))
+        except LedgerUnavailable:
+            self._uses = before | self._uses
+            raise
+
+    def _take_uses(self) -> list[list[tuple[int, str]]]:
+        """Return what was noted of keys' uses, as (time, key), in portions; from now on it is noted anew."""
+        noted, self._uses = [(at, key) for key, at in self._uses.items()], {}
+        return [noted[start : start + USES_TOGETHER] for start in range(0, len(noted), USES_TOGETHER)]
+
+    def _freshly(self, key: Key) -> Key:
+        """Return a key with what is noted of its use and not yet on disk."""
+        return structs.replace(key, last_used_at=self._uses.get(key.id, key.last_used_at))
+
+    async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:
+        """Return deeds, newest first."""
+        found = await self._parts.desk.all(REGISTRY.audit, structs.asdict(asked) | {"limit": limit})
+        return [rows.to_audit(row) for row in found]
+
+    async def set_margin(self, slot: Slot, pct: str, at: int, by: Actor = HOUSE) -> MarginRow:
         """Put a margin in force, as a new version of the table."""
         return await self._parts.writer.submit(
-            lambda batch: deeds.set_margin(batch, slot, pct, at), then=self._add_margin
+            lambda batch: deeds.set_margin(batch, slot, pct, at, by), then=self._add_margin
+        )
+
+    async def unset_margin(self, slot: Slot, at: int, by: Actor = HOUSE) -> MarginRow:
+        """Take a margin out of force, as a new version of the table."""
+        return await self._parts.writer.submit(
+            lambda batch: deeds.unset_margin(batch, slot, at, by), then=self._add_margin
         )
 
     async def margin_rows(self) -> Sequence[MarginRow]:
         """Return the margins in force, oldest first."""
         newest = {row.slot: row for row in map(rows.to_margin, await self._parts.desk.all(REGISTRY.margins))}
-        return sorted(newest.values(), key=lambda row: row.version)
+        return sorted((row for row in newest.values() if row.pct is not None), key=lambda row: row.version)
 
     async def entries(self, tenant: str, limit: int, before_seq: int | None = None) -> Sequence[Entry]:
         """Return a wallet's entries, newest first."""

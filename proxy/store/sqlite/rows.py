@@ -12,7 +12,8 @@ from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldState
 from proxy.ledger.wallet import Wallet
 from proxy.pricing.cascade import MarginTable
-from proxy.store.doors import MarginRow, OwnedObject
+from proxy.store.doors import AuditRecord, MarginRow, OwnedObject
+from proxy.tenants.actor import Actor
 from proxy.tenants.key import Key
 from proxy.tenants.tenant import Tenant, TenantState
 
@@ -80,13 +81,14 @@ def tenant_row(tenant: Tenant) -> Row:
 
 def to_key(row: Row) -> Key:
     """Read a key."""
-    return Key(*_replaced(row, {column: _names(row[column]) for column in (3, 8, 9)}))
+    return Key(*_replaced(row, {column: _names(row[column]) for column in (3, 8, 9, 10)}))
 
 
 def key_row(key: Key) -> Row:
     """Write a key."""
     row = structs.astuple(key)
-    return (*row[:3], _text(key.scopes), *row[4:8], _text(key.integrations), _text(key.models))
+    lists = (_text(key.integrations), _text(key.models), _text(key.networks))
+    return (*row[:3], _text(key.scopes), *row[4:8], *lists, *row[11:])
 
 
 def to_margin(row: Row) -> MarginRow:
@@ -96,7 +98,13 @@ def to_margin(row: Row) -> MarginRow:
 
 def margin_table(rows: Sequence[MarginRow], version: int) -> MarginTable:
     """Return the table as of a version: of every slot, the last row up to it. Rows come in order of version."""
-    return MarginTable(version, {row.slot: Decimal(row.pct) for row in rows if row.version <= version})
+    last = {row.slot: row.pct for row in rows if row.version <= version}
+    return MarginTable(version, {slot: Decimal(pct) for slot, pct in last.items() if pct is not None})
+
+
+def to_audit(row: Row) -> AuditRecord:
+    """Read a deed."""
+    return AuditRecord(row[0], row[1], Actor(*row[2:5]), *row[5:])
 
 
 def _replaced(row: Row, by: Mapping[int, Any]) -> list[Any]:

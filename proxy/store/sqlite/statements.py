@@ -51,7 +51,14 @@ class RegistrySql(Struct, frozen=True, forbid_unknown_fields=True):
     keys: str
     tenant_keys: str
     revoke_key: str
+    replace_key: str
+    write_use: str
+    write_minimum: str
+    find_credit: str
+    insert_audit: str
+    audit: str
     insert_margin: str
+    find_margin: str
     margins: str
     entries: str
     calls: str

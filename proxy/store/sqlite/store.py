@@ -1,16 +1,18 @@
 """The store: one SQLite file behind the doors of `proxy/store/doors.py`."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from proxy.clock import Clock
 from proxy.pricing.card import RateCard
 from proxy.store.sqlite.database import open_database
+from proxy.store.sqlite.deeds import keep_uses
 from proxy.store.sqlite.doorway import Parts
 from proxy.store.sqlite.ledger import SqliteLedger
 from proxy.store.sqlite.reader import Reader
 from proxy.store.sqlite.registry import SqliteRegistry
-from proxy.store.sqlite.writer import Writer
+from proxy.store.sqlite.writer import QUEUE_MAX, Writer
 
 
 def _unobserved(_verbs: int, _seconds: float) -> None:
@@ -68,6 +70,8 @@ class SqliteStore(SqliteLedger, SqliteRegistry):
         parts, self._opened = self._opened, None
         if parts is None:
             return
+        for uses in self._take_uses():
+            parts.writer.offer(partial(keep_uses, uses=uses), QUEUE_MAX)  # `stop` commits it
         # The writer last: as the last connection it takes the WAL away, and the database is one file again.
         try:
             await parts.calls.close()

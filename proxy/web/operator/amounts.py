@@ -18,14 +18,11 @@ DecimalNumber = Annotated[
 
 
 def read_usd(name: str, value: Decimal) -> int:
-    """Return an amount in nano-USD. Raises BadRequest for more than nine places, absurd sizes and zero."""
+    """Return an amount in nano-USD. Raises BadRequest for more than nine places and absurd sizes."""
     try:
-        nanos = parse_usd(_plain(value))
+        return parse_usd(_plain(value))
     except ValueError as error:
         raise BadRequest(f"{name}: {error}") from None
-    if not nanos:
-        raise BadRequest(f"{name}: an amount of zero changes nothing")
-    return nanos
 
 
 def read_pct(name: str, value: Decimal) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
+from proxy.web.operator.actors import actor_of
 from proxy.web.operator.doors import DOORS, Visit
 from proxy.web.operator.messages import PREFIX, Nothing, answer, read_body, read_query
 from proxy.web.operator.route import Route, Streamed
@@ -28,12 +29,17 @@ def _serving(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
         body = await read_body(request, signature.body or Nothing)
         if signature.body is not None:
             asked["body"] = body
-        answered = await route.handler(Visit(request.app[DOORS]), **asked)
+        answered = await route.handler(_visit(request), **asked)
         if isinstance(answered, Streamed):
             return await _stream(request, answered)
         return answer(answered, route.status)
 
     return serve
+
+
+def _visit(request: web.Request) -> Visit:
+    doors = request.app[DOORS]
+    return Visit(doors, actor_of(request.headers, request.remote or ""), doors.clock.now())
 
 
 async def _stream(request: web.Request, streamed: Streamed) -> web.StreamResponse:

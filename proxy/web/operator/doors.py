@@ -10,6 +10,7 @@ from proxy.clock import Clock
 from proxy.errors import invariant
 from proxy.ids import Ids
 from proxy.store.doors import Store
+from proxy.tenants.actor import Actor
 from proxy.web.ops import Readiness
 
 
@@ -37,6 +38,8 @@ DOORS = web.AppKey("doors", OperatorDoors)
 
 
 class Visit(Struct, frozen=True):
-    """One request: what its handler may reach."""
+    """One request: what its handler may reach, who asks, and when (wall time in microseconds)."""
 
     doors: OperatorDoors
+    by: Actor
+    now: int

@@ -1,6 +1,7 @@
 """Keys: create, list, show, rotate, revoke. A secret is shown in the answer that makes it, and never again."""
 
 from collections.abc import Iterable
+from ipaddress import ip_network
 
 from msgspec import Struct, structs
 
@@ -16,15 +17,22 @@ from proxy.web.operator.documents.keys import (
     rotated_key_document,
 )
 from proxy.web.operator.documents.page import Limit, cut
-from proxy.web.operator.doors import OperatorDoors, Visit
-from proxy.web.operator.expiry import parse_expiry
+from proxy.web.operator.doors import Visit
+from proxy.web.operator.times import parse_duration, parse_expiry
 
 LABEL_LENGTH_MAX = 200
+ALLOWED_MAX = 100
+"""Names in an allow-list: each is looked at in every call of its key."""
 HINT_LENGTH = 4
+OVERLAP = "24h"
 
 
 class NewKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a key may do. Empty `integrations` and `models` allow all; `expires` is a date, a time or `30d`."""
+    """What a key may do. Empty `integrations`, `models` and `networks` allow all.
+
+    `expires` is a date, a time or a duration such as `30d`; `models` may hold globs (`small-*`); `networks` are
+    addresses or CIDR blocks that calls may come from.
+    """
 
     tenant: str
     app: str = ""
@@ -32,6 +40,17 @@ class NewKey(Struct, frozen=True, forbid_unknown_fields=True):
     expires: str | None = None
     integrations: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the old key still works beside the new one: a duration such as `24h`; `0h` ends it at once.
+
+    `expires` is when the new key ends. Left out, it lives as long as the old one was made for.
+    """
+
+    overlap: str = OVERLAP
+    expires: str | None = None
 
 
 class KeyPage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,26 +62,32 @@ class KeyPage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def create_key(visit: Visit, body: NewKey) -> NewKeyDocument:
-    """Make a key; the answer's `key` is the secret."""
-    doors = visit.doors
+    """Make a key. The answer's `key` is the secret: it is stored as a hash only, and never shown again."""
     _only_known("scopes", body.scopes, SCOPES)
-    _only_known("integrations", body.integrations, doors.integrations)
+    _only_known("integrations", body.integrations, visit.doors.integrations)
     if not body.scopes:
         raise BadRequest("scopes: a key without scopes opens nothing")
     for label in (body.app, *body.models):
         if len(label) > LABEL_LENGTH_MAX or not label.isprintable():
             raise BadRequest(f"app, models: at most {LABEL_LENGTH_MAX} printable characters each")
-    now = doors.clock.now()
-    like = Key(
-        id="",
-        tenant=(await doors.store.find_tenant(body.tenant)).id,
+    if not all(body.models):
+        raise BadRequest("models: an empty name allows nothing; leave the list out to allow all")
+    if max(map(len, (body.integrations, body.models, body.networks))) > ALLOWED_MAX:
+        raise BadRequest(f"integrations, models, networks: at most {ALLOWED_MAX} each; a glob stands for many models")
+    secret = visit.doors.make_secret()
+    key = Key(
+        id=visit.doors.ids.new("key"),
+        tenant=(await visit.doors.store.find_tenant(body.tenant)).id,
         app=body.app,
-        scopes=tuple(dict.fromkeys(body.scopes)),
-        expires_at=parse_expiry(body.expires, now) if body.expires else None,
-        integrations=body.integrations,
-        models=body.models,
+        scopes=_once(body.scopes),
+        hint=secret[-HINT_LENGTH:],
+        created_at=visit.now,
+        expires_at=parse_expiry("expires", body.expires, visit.now) if body.expires else None,
+        integrations=_once(body.integrations),
+        models=_once(body.models),
+        networks=_once(map(_network, body.networks)),
     )
-    return new_key_document(*await _issue(doors, like))
+    return new_key_document(await visit.doors.store.create_key(key, hash_secret(secret), visit.by), secret)
 
 
 async def list_keys(visit: Visit, query: KeyPage) -> KeyList:
@@ -70,40 +95,53 @@ async def list_keys(visit: Visit, query: KeyPage) -> KeyList:
     store = visit.doors.store
     tenant = (await store.find_tenant(query.tenant)).id if query.tenant else None
     keys = await store.keys(tenant, query.limit + 1, query.after)
-    return KeyList(*cut([key_document(key) for key in keys], query.limit))
+    return KeyList(*cut([key_document(key, visit.now) for key in keys], query.limit))
+
+
+async def show_key(visit: Visit, key: str) -> KeyDocument:
+    """Show a key, without its secret."""
+    return key_document(await visit.doors.store.find_key(key), visit.now)
 
 
 async def revoke_key(visit: Visit, key: str) -> KeyDocument:
-    """Revoke a key. Revoking again changes nothing."""
-    doors = visit.doors
-    found = await doors.store.find_key(key)
-    if found.revoked_at is None:
-        found = await doors.store.revoke_key(found.id, doors.clock.now())
-    return key_document(found)
+    """Revoke a key at once; calls that run finish. Revoking again changes nothing."""
+    return key_document(await visit.doors.store.revoke_key(key, visit.now, visit.by), visit.now)
 
 
-async def rotate_key(visit: Visit, key: str) -> RotatedKeyDocument:
-    """Make a key like this one, then revoke this one. Should the process die in between, both are valid."""
-    doors = visit.doors
-    old = await doors.store.find_key(key)
-    if old.revoked_at is not None:
-        raise BadRequest(f"{old.id} is revoked; create a new key instead", code="conflict", status=409)
-    made, secret = await _issue(doors, old)
-    await doors.store.revoke_key(old.id, doors.clock.now())
-    return rotated_key_document(made, secret, old.id)
-
-
-async def _issue(doors: OperatorDoors, like: Key) -> tuple[Key, str]:
-    """Store a new key with the settings of `like`; return it with its secret."""
-    secret = doors.make_secret()
-    key = structs.replace(
-        like,
-        id=doors.ids.new("key"),
+async def rotate_key(visit: Visit, key: str, body: Rotation) -> RotatedKeyDocument:
+    """Make a key like this one, which ends after the overlap. Both happen or neither does."""
+    store, secret = visit.doors.store, visit.doors.make_secret()
+    until = visit.now + parse_duration("overlap", body.overlap)
+    old = await store.find_key(key)
+    new = structs.replace(
+        old,
+        id=visit.doors.ids.new("key"),
         hint=secret[-HINT_LENGTH:],
-        created_at=doors.clock.now(),
+        created_at=visit.now,
+        expires_at=parse_expiry("expires", body.expires, visit.now) if body.expires else _as_long(old, visit.now),
         revoked_at=None,
+        last_used_at=None,
+        replaced_by="",
     )
-    return await doors.store.create_key(key, hash_secret(secret)), secret
+    made = await store.rotate_key(old.id, new, hash_secret(secret), until, visit.by)
+    return rotated_key_document(made, secret, await store.find_key(old.id))
+
+
+def _as_long(old: Key, now: int) -> int | None:
+    """Return when a new key ends that lives as long as the old one was made for."""
+    return None if old.expires_at is None else now + old.expires_at - old.created_at
+
+
+def _network(text: str) -> str:
+    """Return an address or a block in CIDR form. Raises BadRequest."""
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise BadRequest(f"networks: {error}; write an address or a block such as 10.0.0.0/8") from None
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _only_known(field: str, names: Iterable[str], known: Iterable[str]) -> None:

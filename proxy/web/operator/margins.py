@@ -1,4 +1,4 @@
-"""Margins: put one in force at one of the six levels, list those in force."""
+"""Margins: put one in force at one of the six levels, take it out again, list those in force."""
 
 from msgspec import Struct
 
@@ -9,29 +9,48 @@ from proxy.web.operator.documents.margins import MarginDocument, MarginList, mar
 from proxy.web.operator.doors import OperatorDoors, Visit
 
 
-class NewMargin(Struct, frozen=True, forbid_unknown_fields=True):
-    """A percentage and where it applies. `meter` is `INTEGRATION.UNIT`, or a unit beside `integration`."""
+class MarginPlace(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a margin applies. `meter` is `INTEGRATION.UNIT`, or a unit beside `integration`."""
 
-    pct: DecimalNumber
     tenant: str | None = None
     integration: str | None = None
     meter: str | None = None
+
+
+class NewMargin(MarginPlace, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A percentage and where it applies. `meter` is `INTEGRATION.UNIT`, or a unit beside `integration`."""
+
+    pct: DecimalNumber
 
 
 async def set_margin(visit: Visit, body: NewMargin) -> MarginDocument:
     """Put a margin in force for calls that begin from now on."""
     doors = visit.doors
     pct = read_pct("pct", body.pct)
-    integration, unit = _meter(doors, body.integration, body.meter)
-    tenant = None if body.tenant is None else (await doors.store.find_tenant(body.tenant)).id
-    slot: Slot = (tenant, integration, unit)
-    return margin_document(await doors.store.set_margin(slot, pct, doors.clock.now()))
+    slot = await _slot(doors, body)
+    return margin_document(await doors.store.set_margin(slot, pct, visit.now, visit.by))
+
+
+async def unset_margin(visit: Visit, query: MarginPlace) -> MarginDocument:
+    """Take a margin out of force: calls that begin from now on meet the next wider one.
+
+    Without any parameter it is the global one, and the default applies again.
+    """
+    slot = await _slot(visit.doors, query)
+    return margin_document(await visit.doors.store.unset_margin(slot, visit.now, visit.by))
 
 
 async def list_margins(visit: Visit) -> MarginList:
     """List the margins in force; where none of them applies, `default_pct` does."""
     rows = await visit.doors.store.margin_rows()
     return MarginList([margin_document(row) for row in rows], str(DEFAULT_PCT))
+
+
+async def _slot(doors: OperatorDoors, place: MarginPlace) -> Slot:
+    """Return the slot that a request speaks of, all of it known. Raises BadRequest."""
+    integration, unit = _meter(doors, place.integration, place.meter)
+    tenant = None if place.tenant is None else (await doors.store.find_tenant(place.tenant)).id
+    return tenant, integration, unit
 
 
 def _meter(doors: OperatorDoors, integration: str | None, meter: str | None) -> tuple[str | None, str | None]:

@@ -2,7 +2,7 @@
 
 from msgspec import Raw, json
 
-from proxy.web.operator import keys, ledger, margins, rates, tenants, wallets
+from proxy.web.operator import audit, keys, ledger, margins, rates, tenants, wallets
 from proxy.web.operator.doors import Visit
 from proxy.web.operator.openapi import openapi
 from proxy.web.operator.route import Route
@@ -19,8 +19,10 @@ ROUTES = (
     Route("GET", "/tenants/{tenant}", tenants.show_tenant),
     Route("POST", "/tenants/{tenant}/suspend", tenants.suspend_tenant),
     Route("POST", "/tenants/{tenant}/resume", tenants.resume_tenant),
+    Route("PUT", "/tenants/{tenant}/minimum", tenants.set_minimum),
     Route("POST", "/keys", keys.create_key, 201),
     Route("GET", "/keys", keys.list_keys),
+    Route("GET", "/keys/{key}", keys.show_key),
     Route("POST", "/keys/{key}/rotate", keys.rotate_key, 201),
     Route("POST", "/keys/{key}/revoke", keys.revoke_key),
     Route("POST", "/credits", wallets.create_credit, 201),
@@ -28,6 +30,7 @@ ROUTES = (
     Route("PUT", "/margins", margins.set_margin),
     Route("POST", "/margins", margins.set_margin, alias="post_margin"),
     Route("GET", "/margins", margins.list_margins),
+    Route("DELETE", "/margins", margins.unset_margin),
     Route("GET", "/rates", rates.list_rates),
     Route("GET", "/ledger", ledger.list_entries),
     Route("GET", "/ledger/{entry}", ledger.show_entry),
@@ -35,5 +38,6 @@ ROUTES = (
     Route("GET", "/holds", ledger.list_holds),
     Route("GET", "/exposures", ledger.list_exposures),
     Route("GET", "/verify", ledger.verify),
+    Route("GET", "/audit", audit.list_audit),
     Route("GET", "/openapi.json", show_openapi),
 )

@@ -1,10 +1,11 @@
-"""Tenants: create, list, show, suspend, resume."""
+"""Tenants: create, list, show, suspend, resume; how low their wallets may go."""
 
 from msgspec import Struct
 
 from proxy.errors import BadRequest
 from proxy.ids import is_id
 from proxy.tenants.tenant import Tenant, TenantState
+from proxy.web.operator.amounts import DecimalNumber, read_usd
 from proxy.web.operator.documents.page import Limit, cut
 from proxy.web.operator.documents.tenants import (
     TenantAccount,
@@ -13,6 +14,7 @@ from proxy.web.operator.documents.tenants import (
     tenant_account,
     tenant_document,
 )
+from proxy.web.operator.documents.wallets import BalanceDocument, balance_document
 from proxy.web.operator.doors import Visit
 
 NAME_LENGTH_MAX = 200
@@ -25,6 +27,12 @@ class NewTenant(Struct, frozen=True, forbid_unknown_fields=True):
     test: bool = False
 
 
+class NewMinimum(Struct, frozen=True, forbid_unknown_fields=True):
+    """Down to where."""
+
+    minimum_usd: DecimalNumber
+
+
 class TenantPage(Struct, frozen=True, forbid_unknown_fields=True):
     """Which tenants; `after` is the last id of the page before."""
 
@@ -34,9 +42,8 @@ class TenantPage(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def create_tenant(visit: Visit, body: NewTenant) -> TenantDocument:
     """Make a tenant with an empty wallet."""
-    doors = visit.doors
-    tenant = Tenant(id=doors.ids.new("tnt"), name=_name(body.name), test=body.test, created_at=doors.clock.now())
-    return tenant_document(await doors.store.create_tenant(tenant))
+    tenant = Tenant(visit.doors.ids.new("tnt"), _name(body.name), test=body.test, created_at=visit.now)
+    return tenant_document(await visit.doors.store.create_tenant(tenant, visit.by))
 
 
 async def list_tenants(visit: Visit, query: TenantPage) -> TenantList:
@@ -62,10 +69,21 @@ async def resume_tenant(visit: Visit, tenant: str) -> TenantDocument:
     return await _set_state(visit, tenant, TenantState.ACTIVE)
 
 
+async def set_minimum(visit: Visit, tenant: str, body: NewMinimum) -> BalanceDocument:
+    """Set down to where the wallet may go. Above 0 it is a reserve, below 0 a credit line.
+
+    It binds calls that begin from now on; a call that runs is not cut.
+    """
+    minimum = read_usd("minimum_usd", body.minimum_usd)
+    store = visit.doors.store
+    found = await store.find_tenant(tenant)
+    return balance_document(found, await store.set_minimum(found.id, minimum, visit.now, visit.by))
+
+
 async def _set_state(visit: Visit, tenant: str, state: TenantState) -> TenantDocument:
     store = visit.doors.store
     found = await store.find_tenant(tenant)
-    return tenant_document(await store.set_tenant_state(found.id, state))
+    return tenant_document(await store.set_tenant_state(found.id, state, visit.now, visit.by))
 
 
 def _name(text: str) -> str:

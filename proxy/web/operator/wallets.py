@@ -19,7 +19,8 @@ REFERENCE_LENGTH_MAX = 200
 class NewCredit(Struct, frozen=True, forbid_unknown_fields=True):
     """How much, for whom. A negative amount is an adjustment; `force` lets it go below the minimum.
 
-    Asking twice writes two entries: `reference` is a note, not an idempotency key.
+    A tenant's `reference` names one entry: asked again with the same amount it writes nothing and answers that entry,
+    with another amount it is refused (409). Without a reference every request writes an entry.
     """
 
     tenant: str
@@ -29,28 +30,29 @@ class NewCredit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def create_credit(visit: Visit, body: NewCredit) -> CreditDocument:
-    """Write a credit or an adjustment into a tenant's ledger."""
+    """Write a credit or an adjustment into a tenant's ledger, once for its reference."""
     doors = visit.doors
     amount = read_usd("amount_usd", body.amount_usd)
+    if not amount:
+        raise BadRequest("amount_usd: an amount of zero changes nothing")
     if len(body.reference) > REFERENCE_LENGTH_MAX or not body.reference.isprintable():
         raise BadRequest(f"reference: at most {REFERENCE_LENGTH_MAX} printable characters")
     tenant = await doors.store.find_tenant(body.tenant)
-    now = doors.clock.now()
-    written = await doors.store.deposit(
-        Deposit(
-            entry_id=doors.ids.new("led"),
-            tenant=tenant.id,
-            kind=Kind.CREDIT if amount > 0 else Kind.ADJUSTMENT,
-            amount_nanos=amount,
-            at=now,
-            period=date_of(now),
-            reference=body.reference,
-            forced=body.force,
-        )
+    given = Deposit(
+        entry_id=doors.ids.new("led"),
+        tenant=tenant.id,
+        kind=Kind.CREDIT if amount > 0 else Kind.ADJUSTMENT,
+        amount_nanos=amount,
+        at=visit.now,
+        period=date_of(visit.now),
+        reference=body.reference,
+        forced=body.force,
     )
+    written = await doors.store.credit(given, visit.by)
     if isinstance(written, Short):
         raise BadRequest(_too_much(written), code="balance_exhausted", status=409)
-    return credit_document(written, await doors.store.wallet(tenant.id))
+    wallet = await doors.store.wallet(tenant.id)
+    return credit_document(written, wallet, already=written.id != given.entry_id)
 
 
 async def show_balance(visit: Visit, tenant: str) -> BalanceDocument:

@@ -17,10 +17,12 @@ def test_create_with_everything(faregate) -> None:
     made = faregate.done(
         *("key", "create", "acme", "--app", "bot", "--scope", "proxy", "--scope", "unmetered"),
         *("--expires", "2030-01-01", "--integration", "acme", "--model", "small"),
+        *("--network", "10.0.0.0/8"),
     )
     assert (made["app"], made["scopes"]) == ("bot", ["proxy", "unmetered"])
     assert made["expires_at"] == "2030-01-01T00:00:00.000000Z"
-    assert (made["integrations"], made["models"]) == (["acme"], ["small"])
+    assert (made["integrations"], made["models"], made["networks"]) == (["acme"], ["small"], ["10.0.0.0/8"])
+    assert "acme, small, 10.0.0.0/8" in faregate.shown("key", "list")
 
 
 def test_the_key_is_printed_once(faregate) -> None:
@@ -36,9 +38,13 @@ def test_rotate_and_revoke(faregate) -> None:
     old = faregate.done("key", "create", "acme", "--app", "bot")
     new = faregate.done("key", "rotate", old["id"])
     assert (new["replaces"], new["app"]) == (old["id"], "bot")
-    assert faregate.done("key", "revoke", new["id"])["revoked_at"]
-    assert all(key["revoked_at"] for key in faregate.done("key", "list", "acme")["data"])
-    assert "is revoked" in faregate.failed("key", "rotate", old["id"])
+    assert faregate.done("key", "show", old["id"])["replaced_by"] == new["id"]
+    newest = faregate.done("key", "rotate", new["id"], "--overlap", "0h", "--expires", "8w")
+    assert newest["expires_at"]
+    assert faregate.done("key", "show", new["id"])["state"] == "expired"
+    assert faregate.done("key", "revoke", newest["id"])["revoked_at"]
+    assert [key["state"] for key in faregate.done("key", "list", "acme")["data"]] == ["active", "expired", "revoked"]
+    assert "is revoked" in faregate.failed("key", "rotate", newest["id"])
     assert faregate.failed("key", "revoke", "key_none") == "there is no key key_none"
 
 

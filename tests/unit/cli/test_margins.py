@@ -19,3 +19,12 @@ def test_refusals(faregate) -> None:
     assert faregate.failed("margin", "set", "-101") == "pct: -101 is not between -100 and 1000000"
     assert "is unknown" in faregate.failed("margin", "set", "5", "--integration", "nobody")
     assert "not a decimal" in faregate.failed("margin", "set", "20%", code=2)
+
+
+def test_unset(faregate) -> None:
+    faregate.done("margin", "set", "30")
+    faregate.done("margin", "set", "5", "--integration", "acme")
+    assert faregate.done("margin", "unset", "--integration", "acme")["pct"] is None
+    assert "level        global\n" in faregate.shown("margin", "unset")
+    assert faregate.done("margin", "list")["data"] == []
+    assert faregate.failed("margin", "unset").startswith("there is no margin for everything; `faregate margin list`")

@@ -34,3 +34,10 @@ def test_unknown_and_ambiguous_names(faregate) -> None:
     for _ in range(2):
         faregate.done("tenant", "create", "twin")
     assert "twin" in faregate.failed("balance", "twin")
+
+
+def test_minimum(faregate) -> None:
+    faregate.done("tenant", "create", "acme")
+    assert faregate.done("tenant", "minimum", "acme", "-5")["minimum_usd"] == "-5"
+    assert "minimum_usd  2.5\n" in faregate.shown("tenant", "minimum", "acme", "2.5")
+    assert "not a decimal" in faregate.failed("tenant", "minimum", "acme", "much", code=2)

@@ -37,3 +37,11 @@ def test_for_people(faregate) -> None:
         "held_usd     0",
         "minimum_usd  0",
     ]
+
+
+def test_a_reference_makes_a_credit_safe_to_repeat(faregate) -> None:
+    faregate.done("credit", "acme", "10", "--reference", "inv 1")
+    again = faregate.run("credit", "acme", "10", "--reference", "inv 1")
+    assert again.err == "this reference was credited before; nothing was written now\n"
+    assert "balance_usd   10\n" in again.out
+    assert "give this one a reference of its own" in faregate.failed("credit", "acme", "11", "--reference", "inv 1")

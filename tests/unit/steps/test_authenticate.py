@@ -5,6 +5,7 @@ from doubles.acme import HOLDER, HandClock, make_head, make_integration, make_ro
 from doubles.books import NOW
 from msgspec import structs
 
+from proxy.calls.head import Head
 from proxy.errors import Refusal, Refused
 from proxy.providers.route import Route
 from proxy.steps.authenticate import authenticate, query_values
@@ -20,10 +21,14 @@ class Keys:
     def __init__(self, holder: KeyHolder = HOLDER) -> None:
         self._holders = {hash_secret("fg-known"): holder, hash_secret("fg-other"): OTHER}
         self.asked: list[str] = []
+        self.uses: list[tuple[str, int]] = []
 
     async def holder(self, secret_hash: str) -> KeyHolder | None:
         self.asked.append(secret_hash)
         return self._holders.get(secret_hash)
+
+    def used(self, key: str, at: int) -> None:
+        self.uses.append((key, at))
 
 
 def route(*places: str, query: str = "") -> Route:
@@ -136,6 +141,32 @@ async def test_the_directory_never_sees_the_secret() -> None:
     keys = Keys()
     await authenticate(make_head("/", ("authorization", "Bearer fg-known")), route("bearer"), keys, HandClock())
     assert keys.asked == [hash_secret("fg-known")]
+
+
+@pytest.mark.parametrize(
+    ("address", "passes"), [("10.1.2.3", True), ("::ffff:10.1.2.3", True), ("192.0.2.1", False), ("", False)]
+)
+async def test_a_key_may_be_bound_to_networks(address: str, passes: bool) -> None:
+    bound = KeyHolder(structs.replace(HOLDER.key, networks=("10.0.0.0/8", "2001:db8::/32")), HOLDER.tenant)
+    keys = Keys(bound)
+    head = Head("POST", "/", "", (("authorization", "Bearer fg-known"),), address)
+    if passes:
+        assert await authenticate(head, route("bearer"), keys, HandClock()) is bound
+        return
+    with pytest.raises(Refused, match=r"may not be used from (192\.0\.2\.1|an unknown address)") as caught:
+        await authenticate(head, route("bearer"), keys, HandClock())
+    assert caught.value.refusal is Refusal.KEY_SCOPE
+    assert keys.uses == []
+
+
+async def test_a_use_is_noted_and_a_refused_one_is_not() -> None:
+    keys, head = Keys(), make_head("/", ("authorization", "Bearer fg-known"))
+    await authenticate(head, route("bearer"), keys, HandClock())
+    assert keys.uses == [(HOLDER.key.id, NOW)]
+    ended = Keys(KeyHolder(structs.replace(HOLDER.key, expires_at=NOW), HOLDER.tenant))
+    with pytest.raises(Refused):
+        await authenticate(head, route("bearer"), ended, HandClock())
+    assert ended.uses == []
 
 
 def test_query_values_are_decoded_and_kept_in_order() -> None:

@@ -3,7 +3,8 @@
 -- name: find_holder
 -- A key by the hash of its secret, with its tenant.
 SELECT key.id, key.tenant, key.app, key.scopes, key.hint, key.created_at, key.expires_at, key.revoked_at,
-       key.integrations, key.models, tenant.id, tenant.name, tenant.state, tenant.test, tenant.created_at
+       key.integrations, key.models, key.networks, key.last_used_at, key.replaced_by,
+       tenant.id, tenant.name, tenant.state, tenant.test, tenant.created_at
 FROM key JOIN tenant ON tenant.id = key.tenant WHERE key.hash = ?;
 
 -- name: find_wallet

@@ -28,12 +28,14 @@ UPDATE tenant SET state = ? WHERE id = ?;
 
 -- name: insert_key
 -- A key and the hash of its secret.
-INSERT INTO key (id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models, hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO key (id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models, networks,
+                 last_used_at, replaced_by, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: find_key
 -- A key by id.
-SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models
+SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models, networks,
+       last_used_at, replaced_by
 FROM key WHERE id = ?;
 
 -- name: key_taken
@@ -42,21 +44,62 @@ SELECT EXISTS (SELECT 1 FROM key WHERE id = ? OR hash = ?);
 
 -- name: keys
 -- All keys, by id.
-SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models
+SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models, networks,
+       last_used_at, replaced_by
 FROM key WHERE id > ? ORDER BY id LIMIT ?;
 
 -- name: tenant_keys
 -- One tenant's keys, by id.
-SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models
+SELECT id, tenant, app, scopes, hint, created_at, expires_at, revoked_at, integrations, models, networks,
+       last_used_at, replaced_by
 FROM key WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?;
 
 -- name: revoke_key
 -- A key is revoked once; the first time counts.
 UPDATE key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL;
 
+-- name: replace_key
+-- A key that another one takes the place of: it ends at a given time, unless it ends before.
+UPDATE key SET replaced_by = ?1, expires_at = min(coalesce(expires_at, ?2), ?2) WHERE id = ?3;
+
+-- name: write_use
+-- A key was used; the latest time counts.
+UPDATE key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?;
+
+-- name: write_minimum
+-- Down to where a wallet may go.
+UPDATE wallet SET minimum = ? WHERE tenant = ?;
+
+-- name: find_credit
+-- The credit or adjustment of a reference, oldest first.
+SELECT id, tenant, seq, kind, amount_nanos, waived_nanos, balance_after_nanos, created_at, period, reference,
+       bill, previous, hash
+FROM entry WHERE tenant = ? AND reference = ? AND kind IN ('credit', 'adjustment') ORDER BY seq LIMIT 1;
+
+-- name: insert_audit
+-- A deed, after the last one.
+INSERT INTO audit (seq, at, who, via, address, action, tenant, target, before, after)
+SELECT 1 + coalesce(max(seq), 0), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM audit;
+
+-- name: audit
+-- Deeds, newest first. What is not asked for is NULL; an action may be its first word alone.
+SELECT seq, at, who, via, address, action, tenant, target, before, after FROM audit
+WHERE (:tenant IS NULL OR tenant = :tenant)
+  AND (:who IS NULL OR who = :who)
+  AND (:action IS NULL OR action = :action OR substr(action, 1, length(:action) + 1) = :action || '.')
+  AND (:since IS NULL OR at >= :since)
+  AND (:until IS NULL OR at < :until)
+  AND (:before IS NULL OR seq < :before)
+ORDER BY seq DESC LIMIT :limit;
+
 -- name: insert_margin
--- A margin in force from now on.
+-- A margin in force from now on, or none any more.
 INSERT INTO margin (tenant, integration, unit, pct, set_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: find_margin
+-- What was last said of a slot.
+SELECT version, tenant, integration, unit, pct, set_at FROM margin
+WHERE tenant IS ? AND integration IS ? AND unit IS ? ORDER BY version DESC LIMIT 1;
 
 -- name: margins
 -- Every margin that was ever set, in order. The table as of version N is each slot's last row up to N.

@@ -32,7 +32,10 @@ CREATE TABLE key (
     revoked_at   INTEGER,
     integrations TEXT NOT NULL,
     models       TEXT NOT NULL,
-    hash         TEXT NOT NULL UNIQUE
+    hash         TEXT NOT NULL UNIQUE,
+    networks     TEXT NOT NULL DEFAULT '[]',
+    last_used_at INTEGER,
+    replaced_by  TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX key_by_tenant ON key (tenant, id);
@@ -59,13 +62,13 @@ BEGIN SELECT RAISE(ABORT, 'a rate card is never changed'); END;
 CREATE TRIGGER rate_card_is_never_deleted BEFORE DELETE ON rate_card
 BEGIN SELECT RAISE(ABORT, 'a rate card is never deleted'); END;
 
--- Margins as they were set. The table as of version N is, for each slot, its last row up to N.
+-- Margins as they were set, and unset (pct is NULL). The table as of version N is, of each slot, its last row up to N.
 CREATE TABLE margin (
     version     INTEGER PRIMARY KEY,
     tenant      TEXT REFERENCES tenant,
     integration TEXT,
     unit        TEXT,
-    pct         TEXT NOT NULL,
+    pct         TEXT,
     set_at      INTEGER NOT NULL,
     CHECK (unit IS NULL OR integration IS NOT NULL)
 ) STRICT;
@@ -74,6 +77,32 @@ CREATE TRIGGER margin_is_never_changed BEFORE UPDATE ON margin
 BEGIN SELECT RAISE(ABORT, 'a margin is set anew, never changed'); END;
 CREATE TRIGGER margin_is_never_deleted BEFORE DELETE ON margin
 BEGIN SELECT RAISE(ABORT, 'a margin is set anew, never deleted'); END;
+
+-- Every deed of an operator: who, when, what, and what it changed from and to (JSON objects; empty: there was
+-- nothing). Written in the transaction of the change. No secret and no part of one ever stands here.
+CREATE TABLE audit (
+    seq     INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    who     TEXT NOT NULL,
+    via     TEXT NOT NULL,
+    address TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    tenant  TEXT REFERENCES tenant,
+    target  TEXT NOT NULL,
+    before  TEXT NOT NULL,
+    after   TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_by_tenant ON audit (tenant, seq);
+
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+-- Also stops INSERT OR REPLACE, which would delete without asking the trigger above.
+CREATE TRIGGER audit_follows_the_last BEFORE INSERT ON audit
+WHEN NEW.seq <> 1 + (SELECT coalesce(max(seq), 0) FROM audit)
+BEGIN SELECT RAISE(ABORT, 'the audit log has no gaps'); END;
 
 -- The reservation of a call's worst case. It is open while `held`, and over for ever after.
 -- `evidence` is the bill of what was seen so far, as JSON.
@@ -122,6 +151,7 @@ CREATE TABLE entry (
 ) STRICT;
 
 CREATE UNIQUE INDEX entry_once_per_call ON entry (reference) WHERE kind = 'call';
+CREATE INDEX entry_by_reference ON entry (tenant, reference) WHERE kind IN ('credit', 'adjustment');
 
 CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -52,10 +52,11 @@ class EntryDetails(EntryDocument, frozen=True, kw_only=True):
 
 
 class CreditDocument(EntryDocument, frozen=True, kw_only=True):
-    """The entry that a credit wrote, and the wallet after it."""
+    """The entry of a credit, and the wallet as it is now. `already`: the reference had it, and nothing was written."""
 
     tenant: str
     reference: str
+    already: bool
     credits_remaining_micros: int
     credits_held_micros: int
     balance_usd: str
@@ -88,9 +89,10 @@ def entry_details(entry: Entry) -> EntryDetails:
     )
 
 
-def credit_document(entry: Entry, wallet: Wallet) -> CreditDocument:
-    """Show what a credit wrote."""
-    return CreditDocument(**_fields(entry), tenant=entry.tenant, reference=entry.reference, **wallet_fields(wallet))
+def credit_document(entry: Entry, wallet: Wallet, *, already: bool) -> CreditDocument:
+    """Show what a credit wrote, now or before."""
+    about: dict[str, Any] = {"tenant": entry.tenant, "reference": entry.reference, "already": already}
+    return CreditDocument(**_fields(entry), **about, **wallet_fields(wallet))
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

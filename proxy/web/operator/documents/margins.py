@@ -9,13 +9,13 @@ from proxy.web.operator.documents.page import Time
 
 
 class MarginDocument(Struct, frozen=True, kw_only=True):
-    """A margin in force; `meter` is written `INTEGRATION.UNIT`."""
+    """A margin; `meter` is written `INTEGRATION.UNIT`. `pct` is null only in the answer that unset it."""
 
     level: str
     tenant: str | None
     integration: str | None
     meter: str | None
-    pct: str
+    pct: str | None
     version: int
     set_at: Time
 

@@ -18,7 +18,10 @@ ONE, NOBODY = make_tenant(), make_tenant(9)
     ("deed", "message"),
     [
         (lambda batch: deeds.create_tenant(batch, ONE), f"the tenant {ONE.id} exists already"),
-        (lambda batch: deeds.set_tenant_state(batch, NOBODY.id, TenantState.ACTIVE), f"there is no tenant {NOBODY.id}"),
+        (
+            lambda batch: deeds.set_tenant_state(batch, NOBODY.id, TenantState.ACTIVE, NOW),
+            f"there is no tenant {NOBODY.id}",
+        ),
         (lambda batch: deeds.create_key(batch, make_key(NOBODY), "h"), f"there is no tenant {NOBODY.id}"),
         (lambda batch: deeds.revoke_key(batch, "key_x", NOW), "there is no key key_x"),
         (lambda batch: deeds.set_margin(batch, (None, None, "u"), "5", NOW), "the meter 'u' needs its integration"),

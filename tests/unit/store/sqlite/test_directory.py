@@ -86,7 +86,7 @@ async def test_what_is_read_during_a_change_is_not_kept(store: SqliteStore, monk
     monkeypatch.setattr(Reader, "one", slowly)
     asking = asyncio.get_running_loop().create_task(store.holder("hash"))
     await began.wait()
-    await store.set_tenant_state(TENANT.id, TenantState.SUSPENDED)
+    await store.set_tenant_state(TENANT.id, TenantState.SUSPENDED, NOW)
     go_on.set()
     stale = await asking
     assert stale is not None

@@ -21,8 +21,11 @@ def empty() -> sqlite3.Connection:
 
 
 def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
-    count = 1 if "?1" in statement else statement.count("?")
-    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * count)]
+    named = re.findall(r"(?<!:):(\w+)", statement)
+    numbered = re.findall(r"\?(\d)", statement)
+    count = max(map(int, numbered)) if numbered else statement.count("?")
+    values = dict.fromkeys(named) if named else [None] * count
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
 @pytest.mark.parametrize(("name", "statement"), QUERIES)

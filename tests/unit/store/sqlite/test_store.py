@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from doubles.books import CARD, StillClock, credit, make_id, make_request, make_tenant, release
+from doubles.books import CARD, NOW, StillClock, credit, make_id, make_key, make_request, make_tenant, release
 from msgspec import structs
 
 from proxy.errors import BadConfig
@@ -147,3 +148,13 @@ async def test_what_was_acknowledged_survives_a_kill(path: Path, lines: int) -> 
     assert (wallet.held, wallet.balance) == (0, 10**15 - 6_000 * len(entries))
     assert (await store.verify()).ok
     await store.close()
+
+
+async def test_uses_that_were_noted_are_on_disk_after_a_close(store: SqliteStore, path: Path) -> None:
+    key = await store.create_key(make_key(make_tenant()), "hash")
+    store.used(key.id, NOW + 7)
+    store.used("key_gone", NOW + 7)
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT last_used_at FROM key").fetchall() == [(NOW + 7,)]
+    connection.close()

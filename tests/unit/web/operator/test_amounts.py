@@ -10,21 +10,20 @@ from proxy.web.operator.amounts import read_pct, read_usd
 
 
 @pytest.mark.parametrize(
-    ("value", "nanos"), [("12.5", 12_500_000_000), ("-0.000000001", -1), ("1E+3", 10**12), ("0.10", 10**8)]
+    ("value", "nanos"),
+    [("12.5", 12_500_000_000), ("-0.000000001", -1), ("1E+3", 10**12), ("0.10", 10**8), ("0", 0), ("-0", 0)],
 )
 def test_usd(value: str, nanos: int) -> None:
     assert read_usd("amount", Decimal(value)) == nanos
 
 
-@pytest.mark.parametrize(
-    "value", ["0", "-0", "0.0000000001", "1E+9", "1E+999999", "1E-999999", "NaN", "Infinity", "-sNaN"]
-)
+@pytest.mark.parametrize("value", ["0.0000000001", "1E+9", "1E+999999", "1E-999999", "NaN", "Infinity", "-sNaN"])
 def test_usd_refuses(value: str) -> None:
     with pytest.raises(BadRequest, match=r"^amount: "):
         read_usd("amount", Decimal(value))
 
 
-@given(st.integers(-NANOS_MAX, NANOS_MAX).filter(bool))
+@given(st.integers(-NANOS_MAX, NANOS_MAX))
 def test_every_nano_is_read_exactly(nanos: int) -> None:
     assert read_usd("amount", Decimal(nanos).scaleb(-9)) == nanos
 

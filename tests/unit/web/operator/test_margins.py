@@ -70,3 +70,27 @@ async def test_refusals(api, body: dict[str, str], status: int, why: str) -> Non
     assert got == status
     assert message.startswith(why)
     assert (await api.done("GET", "/margins"))["data"] == []
+
+
+async def test_a_margin_that_is_unset_gives_way_to_the_wider_one(api, tenant: str) -> None:
+    await api.done("PUT", "/margins", {"pct": "5", "integration": "acme"})
+    narrow = await api.done("PUT", "/margins", {"pct": "50", "tenant": "Acme"})
+    gone = await api.done("DELETE", "/margins?tenant=Acme")
+    assert gone == narrow | {"pct": None, "version": narrow["version"] + 1}
+    assert [row["pct"] for row in (await api.done("GET", "/margins"))["data"]] == ["5"]
+    assert api.store.margins().resolve(tenant, "acme", "input_tokens").level == "integration"
+    assert (await api.done("PUT", "/margins", {"pct": "60", "tenant": "Acme"}))["pct"] == "60"
+    assert api.store.margins().resolve(tenant, "acme", "input_tokens").pct == 60
+
+
+async def test_what_is_not_set_cannot_be_unset(api, tenant: str) -> None:
+    await api.done("PUT", "/margins", {"pct": "5"})
+    await api.done("DELETE", "/margins")
+    for query, what in (
+        ("", "everything"),
+        ("?meter=acme.input_tokens", "acme.input_tokens"),
+        ("?tenant=Acme", tenant),
+    ):
+        status, code, message = await api.refused("DELETE", f"/margins{query}")
+        assert (status, code) == (404, "not_found")
+        assert message == f"there is no margin for {what}; `faregate margin list` shows those in force"

@@ -54,3 +54,14 @@ async def test_bad_names(api, name: str) -> None:
     assert (status, code) == (400, "invalid_request")
     assert message.startswith("name: ")
     assert (await api.done("GET", "/tenants"))["data"] == []
+
+
+async def test_the_minimum_binds_what_a_call_may_take(api, tenant: str) -> None:
+    set_ = await api.done("PUT", "/tenants/Acme/minimum", {"minimum_usd": "4"})
+    assert (set_["minimum_usd"], set_["balance_usd"], set_["tenant"]) == ("4", "10", tenant)
+    assert (await api.store.wallet(tenant)).available == 6_000_000_000
+    assert (await api.refused("POST", "/credits", {"tenant": tenant, "amount_usd": "-7"}))[2].startswith("only 6 USD")
+    await api.done("PUT", "/tenants/Acme/minimum", {"minimum_usd": -5})
+    assert (await api.store.wallet(tenant)).available == 15_000_000_000
+    assert (await api.refused("PUT", "/tenants/nobody/minimum", {"minimum_usd": "1"}))[0] == 404
+    assert (await api.refused("PUT", "/tenants/Acme/minimum", {"minimum_usd": "1e99"}))[2].startswith("minimum_usd: ")

@@ -13,6 +13,7 @@ async def test_credit_then_balance(api, tenant: str) -> None:
         "period": "2026-11-18",
         "tenant": tenant,
         "reference": "inv 7",
+        "already": False,
         "credits_remaining_micros": 12_500_000,
         "credits_held_micros": 0,
         "balance_usd": "12.500000001",
@@ -85,3 +86,20 @@ async def test_refusals(api, tenant: str, body: dict[str, object], why: str) -> 
 async def test_unknown_tenants(api) -> None:
     assert (await api.refused("POST", "/credits", {"tenant": "nobody", "amount_usd": "1"}))[0] == 404
     assert (await api.refused("GET", "/balances/nobody"))[0] == 404
+
+
+async def test_a_reference_names_one_credit(api, tenant: str) -> None:
+    body = {"tenant": tenant, "amount_usd": "5", "reference": "inv 8"}
+    first = await api.done("POST", "/credits", body)
+    again = await api.done("POST", "/credits", body)
+    assert (again["id"], again["already"], again["balance_usd"]) == (first["id"], True, "15")
+    status, code, message = await api.refused("POST", "/credits", body | {"amount_usd": "6"})
+    assert (status, code) == (409, "conflict")
+    assert message == (
+        f"the reference 'inv 8' names {first['id']} of 5 USD, not 6; give this one a reference of its own"
+    )
+    other = (await api.done("POST", "/tenants", {"name": "Other"}))["id"]
+    assert (await api.done("POST", "/credits", body | {"tenant": other}))["already"] is False
+    for _ in range(2):
+        assert (await api.done("POST", "/credits", {"tenant": tenant, "amount_usd": "1"}))["already"] is False
+    assert (await api.done("GET", f"/balances/{tenant}"))["balance_usd"] == "17"

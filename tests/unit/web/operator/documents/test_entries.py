@@ -28,5 +28,6 @@ def test_the_bill_is_shown_to_the_byte() -> None:
 
 
 def test_a_credit_shows_the_wallet_after_it() -> None:
-    shown = credit_document(entry(), Wallet("tnt_1", balance=92_000))
-    assert (shown.tenant, shown.reference, shown.credits_remaining_micros) == ("tnt_1", "ref", 92)
+    shown = credit_document(entry(), Wallet("tnt_1", balance=92_000), already=True)
+    assert (shown.tenant, shown.reference, shown.already) == ("tnt_1", "ref", True)
+    assert shown.credits_remaining_micros == 92
