@@ -4,8 +4,11 @@ A test runs it in memory and compares, so a page that lags behind fails.
 """
 
 import ast
+import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import Gauge
 
@@ -13,7 +16,12 @@ from proxy.errors import Refusal
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
 from proxy.tally import Spread, Tally
+from proxy.web.operator.messages import PREFIX
+from proxy.web.operator.openapi import openapi
+from proxy.web.operator.route import JSON
+from proxy.web.operator.routes import ROUTES
 
+Part = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 MEANINGS = {
     Refusal.MALFORMED_REQUEST: "the request cannot be read, or asks for something absurd; the message names the field",
@@ -26,7 +34,7 @@ MEANINGS = {
     Refusal.BALANCE_EXHAUSTED: "the wallet does not cover what the call may cost; `held` is what running calls hold",
     Refusal.REQUEST_TOO_LARGE_FOR_BALANCE: "the maximum asked for costs more than the wallet has; a smaller would fit",
     Refusal.SUSPENDED: "the operator has suspended the tenant",
-    Refusal.KEY_SCOPE: "the key lacks the scope, or may not use this integration",
+    Refusal.KEY_SCOPE: "the key lacks the scope, or may not use this integration or this address",
     Refusal.MODEL_NOT_ALLOWED: "the key may not use this model",
     Refusal.UNKNOWN_ENDPOINT: "the route is not listed for this integration, so it would not be metered",
     Refusal.UNKNOWN_INTEGRATION: "no such integration is switched on",
@@ -110,6 +118,94 @@ def metrics() -> str:
     return "\n".join(lines) + "\n"
 
 
+def operator_api() -> str:
+    """Return the page of the operator API, from its OpenAPI document."""
+    document = openapi(ROUTES)
+    lines = [
+        "# The operator API",
+        "",
+        *_wrapped(
+            f"Below `{PREFIX}` of the operator listener (`operator_listen`), with `Authorization: Bearer ADMIN_TOKEN`. "
+            "As an OpenAPI 3.1 document: [operator-api.json](operator-api.json), and `GET /admin/v1/openapi.json` of a "
+            "server. The commands of `faregate` are clients of it, and print with `--json` what it answers."
+        ),
+        *_wrapped(document["info"]["description"]),
+        'An error is `{"error": {"code", "message"}}` with a status of 400 or above; the message names the remedy.',
+        "",
+    ]
+    shapes = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            lines += [f"## {method.upper()} `{path}`", "", *_operation(operation, shapes)]
+    lines += ["## Answers", ""]
+    for name, shape in shapes.items():
+        # Requests are told with their routes, enumerations where they are used.
+        if "properties" in shape and shape.get("additionalProperties") is not False:
+            lines += [f"### {name}", "", *_wrapped(shape.get("description", "")), "| field | kind |", "|---|---|"]
+            lines += [f"| `{field}` | {_kind(kind, shapes)} |" for field, kind in shape["properties"].items()]
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _operation(operation: Part, shapes: Part) -> list[str]:
+    """Return what a route does, what it asks for and what it answers."""
+    lines = _wrapped(f"{operation['summary']}.")
+    if "description" in operation:
+        lines += _wrapped(operation["description"])
+    asked = [(each["name"], each["schema"], each["required"]) for each in operation.get("parameters", ())]
+    if "requestBody" in operation:
+        shape = shapes[_shape(operation["requestBody"]["content"][JSON]["schema"])]
+        lines += _wrapped(shape["description"])
+        asked += [(f"body.{n}", each, n in shape.get("required", ())) for n, each in shape["properties"].items()]
+    if asked:
+        lines += ["| asked | kind | default |", "|---|---|---|"]
+        lines += [f"| `{n}` | {_kind(each, shapes)} | {_default(each, needed)} |" for n, each, needed in asked]
+        lines.append("")
+    status, answer = next((s, a) for s, a in operation["responses"].items() if s != "default")
+    kinds = [
+        _kind(content["schema"], shapes) if kind == JSON else f"`{kind}`" for kind, content in answer["content"].items()
+    ]
+    return [*lines, f"Answers {status}: {' or '.join(kinds)}.", ""]
+
+
+def _kind(schema: Part, shapes: Part) -> str:
+    """Write a schema in a few words."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_kind(each, shapes) for each in schema["anyOf"]))
+    if "$ref" in schema:
+        name = _shape(schema)
+        enum = shapes[name].get("enum")
+        return " or ".join(f"`{each}`" for each in enum) if enum else f"[{name}](#{name.lower()})"
+    kind = schema.get("type", "any")
+    if kind == "array":
+        return f"list of {_kind(schema['items'], shapes)}"
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"map to {_kind(schema['additionalProperties'], shapes)}"
+    if schema.get("format") == "date-time":
+        return "time"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _default(schema: Part, needed: bool) -> str:
+    if needed:
+        return "required"
+    value = schema.get("default")
+    return "" if value in (None, "", []) else f"`{json.dumps(value)}`"
+
+
+def _shape(reference: Part) -> str:
+    return str(reference["$ref"]).rsplit("/", 1)[1]
+
+
+def _wrapped(text: str) -> list[str]:
+    return [*textwrap.wrap(" ".join(text.split()), 116, break_long_words=False, break_on_hyphens=False), ""]
+
+
+def operator_api_json() -> str:
+    """Return the OpenAPI document."""
+    return json.dumps(openapi(ROUTES), indent=1, ensure_ascii=False) + "\n"
+
+
 def house_map() -> str:
     """Return the map of the house: every folder's own words."""
     lines = [
@@ -140,6 +236,8 @@ PAGES = {
     "reference/refusals.md": refusals,
     "reference/settings.md": settings,
     "reference/metrics.md": metrics,
+    "reference/operator-api.md": operator_api,
+    "reference/operator-api.json": operator_api_json,
     "internals/map.md": house_map,
 }
 

@@ -203,7 +203,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         tasks = Tasks()
         stack.push_async_callback(tasks.drain, TASKS_GRACE_S)
         doors = Doors(
-            house=House(settings.base_domain, integrations),
+            house=House(settings.base_domain, integrations, settings.trusted_proxies.networks),
             directory=store,
             ledger=store,
             journal=journal,

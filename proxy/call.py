@@ -97,7 +97,7 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
             raise Refused(Refusal.DRAINING, "This server is shutting down. Try again.")
         call.address = locate(head, doors.house)
         call.route = accept(head, call.address)
-        call.holder = await authenticate(head, call.route, doors.directory, doors.clock)
+        call.holder = await authenticate(head, call.route, doors.directory, doors.clock, doors.house.trusted_proxies)
         admit_holder(call.route, call.holder)
         body = await sink.read_body()
         call.permit = await authorize(call.route, call.holder, body, doors.directory)

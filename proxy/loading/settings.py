@@ -15,7 +15,7 @@ from proxy.errors import BadConfig
 from proxy.loading.build import Builder, help_of, suggestion, written
 from proxy.loading.environment import PREFIX, is_reference, mapping_of, merge, references, variables
 from proxy.loading.shipped import shipped
-from proxy.loading.values import SANDBOX, Address, Database, Domain, Origin, Secret, Upstream
+from proxy.loading.values import SANDBOX, Address, Database, Domain, Networks, Origin, Secret, Upstream
 from proxy.loading.yaml import read_yaml
 
 CONFIG_FILE = "faregate.yaml"
@@ -121,6 +121,9 @@ class Options(Struct, frozen=True, kw_only=True):
     admin_token: Annotated[
         Secret, row("the operator API's token; empty: made on first start, kept beside the database")
     ] = Secret()
+    trusted_proxies: Annotated[
+        Networks, row("proxies in front of the edge whose X-Forwarded-For is believed: addresses or CIDR blocks")
+    ] = Networks()
     workers: Annotated[int, Meta(ge=1, le=1024), row("the number of processes; more than one needs PostgreSQL")] = 1
     providers: Mapping[str, ProviderSettings] = {}
     providers_dir: Annotated[Path | None, row("a folder of your own provider files, read after the built-in ones")] = (

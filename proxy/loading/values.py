@@ -6,6 +6,7 @@ The settings themselves are in `settings.py`; this file knows no setting's name.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -68,6 +69,20 @@ class Database(Struct, frozen=True):
     def token_file(self) -> Path:
         """Where the admin token lies that is made when none is set."""
         return self.path.with_name(f"{self.path.name}.admin-token")
+
+
+class Networks(Struct, frozen=True):
+    """Blocks of IP addresses."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Networks:
+        """Read `10.0.0.0/8, 127.0.0.1, ::1`."""
+        return cls(tuple(ip_network(each.strip()) for each in text.split(",")))
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.networks))
 
 
 class Domain(str):

@@ -1,9 +1,10 @@
 """Where a request goes: one integration, one endpoint, the raw path and query to append to its origin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from proxy.calls.address import Network
 from proxy.providers.endpoint import Endpoint
 from proxy.providers.integration import Integration
 
@@ -27,7 +28,11 @@ class Route(Struct, frozen=True):
 
 
 class House(Struct, frozen=True):
-    """Every integration that is switched on, by name, and the domain whose subdomains route to them."""
+    """Every integration that is switched on, by name, and the domain whose subdomains route to them.
+
+    `trusted_proxies` are the networks whose `X-Forwarded-For` is believed.
+    """
 
     base_domain: str
     integrations: Mapping[str, Integration]
+    trusted_proxies: Sequence[Network] = ()

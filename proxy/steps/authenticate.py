@@ -1,7 +1,9 @@
 """Authenticate: take the tenant's key from wherever the provider's SDKs put it, and find who is behind it."""
 
+from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
+from proxy.calls.address import Network, caller_address
 from proxy.calls.head import Head
 from proxy.clock import Clock
 from proxy.errors import Refusal, refuse
@@ -10,10 +12,12 @@ from proxy.store.doors import Directory
 from proxy.tenants.key import KeyHolder, hash_secret
 
 
-async def authenticate(head: Head, route: Route, directory: Directory, clock: Clock) -> KeyHolder:
+async def authenticate(
+    head: Head, route: Route, directory: Directory, clock: Clock, trusted: Sequence[Network] = ()
+) -> KeyHolder:
     """Return the holder of the request's key. Raises Refused: invalid_key, key_expired, key_scope if the key may not be
     used from the caller's address, or malformed_request if two keys differ. An unknown and a revoked key take the same
-    way and are told the same.
+    way and are told the same. `trusted` are the proxies in front of us that may say who calls.
     """
     secrets = set(find_secrets(head, route))
     if not secrets:
@@ -29,8 +33,10 @@ async def authenticate(head: Head, route: Route, directory: Directory, clock: Cl
         refuse(Refusal.INVALID_KEY, "The key is not known here, or was revoked. Ask your operator for a new one.")
     if holder.key.expires_at is not None and holder.key.expires_at <= now:
         refuse(Refusal.KEY_EXPIRED, "The key has expired. Ask your operator for a new one.")
-    if not holder.key.allows_address(head.address):
-        refuse(Refusal.KEY_SCOPE, f"This key may not be used from {head.address or 'an unknown address'}.")
+    if holder.key.networks:
+        address = caller_address(head, trusted)
+        if not holder.key.allows_address(address):
+            refuse(Refusal.KEY_SCOPE, f"This key may not be used from {address or 'an unknown address'}.")
     directory.used(holder.key.id, now)
     return holder
 

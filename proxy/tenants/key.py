@@ -62,15 +62,10 @@ class Key(Struct, frozen=True):
         return not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
 
     def allows_address(self, address: str) -> bool:
-        """Tell whether the key may be used from an address; where that is not known, only if it has no networks."""
+        """Tell whether the key may be used from an address; from an unknown one (empty) only without networks."""
         if not self.networks:
             return True
-        try:
-            at = ip_address(address)
-        except ValueError:
-            return False
-        at = getattr(at, "ipv4_mapped", None) or at
-        return any(at in ip_network(network) for network in self.networks)
+        return bool(address) and any(ip_address(address) in ip_network(network) for network in self.networks)
 
 
 class KeyHolder(Struct, frozen=True):

@@ -109,7 +109,7 @@ async def revoke_key(visit: Visit, key: str) -> KeyDocument:
 
 
 async def rotate_key(visit: Visit, key: str, body: Rotation) -> RotatedKeyDocument:
-    """Make a key like this one, which ends after the overlap. Both happen or neither does."""
+    """Make a key like this one, and end this one after the overlap. Both happen or neither does."""
     store, secret = visit.doors.store, visit.doors.make_secret()
     until = visit.now + parse_duration("overlap", body.overlap)
     old = await store.find_key(key)

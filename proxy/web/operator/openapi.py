@@ -82,6 +82,8 @@ def _operation(route: Route, named: Mapping[Any, Part], shapes: Mapping[type[Str
     signature = route.signature
     summary, rest = words(route)
     operation: Part = {"operationId": route.name, "tags": [route.path.split("/")[1]], "summary": summary}
+    if signature.query is not None:
+        rest = f"{rest} {' '.join(shapes[signature.query].get('description', '').split())}".strip()
     if rest:
         operation["description"] = rest
     parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in signature.path]

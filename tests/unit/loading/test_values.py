@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.loading.values import Address, Database, Domain, Origin, Secret, Upstream, decode
+from proxy.loading.values import Address, Database, Domain, Networks, Origin, Secret, Upstream, decode
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,16 @@ def test_decode() -> None:
     assert decode(Address, "h:1") == Address("h", 1)
     with pytest.raises(ValueError, match="expected text, got int"):
         decode(Path, 5)
+
+
+def test_networks() -> None:
+    networks = Networks.parse("10.0.0.0/8,  127.0.0.1, ::1")
+    assert str(networks) == "10.0.0.0/8, 127.0.0.1/32, ::1/128"
+    assert Networks.parse(str(networks)) == networks
+    assert str(Networks()) == ""
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.1/8", "proxy", "10.0.0.0/8;::1", "10.0.0.0/8,"])
+def test_networks_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"does not appear|host bits|permitted"):
+        Networks.parse(text)

@@ -1,5 +1,7 @@
 """A key is taken from where the provider's SDKs put it, and tells who pays."""
 
+from ipaddress import ip_network
+
 import pytest
 from doubles.acme import HOLDER, HandClock, make_head, make_integration, make_route
 from doubles.books import NOW
@@ -157,6 +159,16 @@ async def test_a_key_may_be_bound_to_networks(address: str, passes: bool) -> Non
         await authenticate(head, route("bearer"), keys, HandClock())
     assert caught.value.refusal is Refusal.KEY_SCOPE
     assert keys.uses == []
+
+
+async def test_a_proxy_of_our_own_says_where_a_call_comes_from() -> None:
+    bound = KeyHolder(structs.replace(HOLDER.key, networks=("192.0.2.0/24",)), HOLDER.tenant)
+    headers = (("authorization", "Bearer fg-known"), ("X-Forwarded-For", "192.0.2.9"))
+    head = Head("POST", "/", "", headers, "10.0.0.1")
+    ours = (ip_network("10.0.0.0/8"),)
+    assert await authenticate(head, route("bearer"), Keys(bound), HandClock(), ours) is bound
+    with pytest.raises(Refused, match=r"may not be used from 10\.0\.0\.1"):
+        await authenticate(head, route("bearer"), Keys(bound), HandClock())
 
 
 async def test_a_use_is_noted_and_a_refused_one_is_not() -> None:

@@ -57,9 +57,7 @@ def test_models_are_allowed_by_name_or_by_glob(models: tuple[str, ...], model: s
         (("10.0.0.0/8",), "10.255.0.1", True),
         (("10.0.0.0/8",), "11.0.0.1", False),
         (("192.0.2.7/32", "2001:db8::/32"), "2001:db8::1", True),
-        (("192.0.2.7/32",), "::ffff:192.0.2.7", True),
         (("10.0.0.0/8",), "", False),
-        (("10.0.0.0/8",), "unix", False),
     ],
 )
 def test_addresses_are_allowed_by_network(networks: tuple[str, ...], address: str, allowed: bool) -> None:

@@ -15,3 +15,12 @@ async def test_every_route_but_the_open_ones_is_under_the_prefix_and_needs_the_t
         assert path in OPEN_PATHS or path.startswith(PREFIX)
     nouns = {path.removeprefix(f"{PREFIX}/").split("/")[0] for _, path in paths}
     assert nouns >= {"tenants", "keys", "credits", "balances", "margins", "rates", "ledger", "calls", "verify"}
+
+
+async def test_the_router_and_the_document_name_the_same_routes(api) -> None:
+    app = operator_app(api.client.app[DOORS])
+    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
+    document = await api.done("GET", "/openapi.json")
+    described = {(method.upper(), PREFIX + path) for path, methods in document["paths"].items() for method in methods}
+    # HEAD goes with every GET.
+    assert {(method, path) for method, path in served if path not in OPEN_PATHS and method != "HEAD"} == described
