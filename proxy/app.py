@@ -53,7 +53,8 @@ from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
-from proxy.web.edge import EdgeLimits, edge_server
+from proxy.web.edge import edge_runner
+from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
 from proxy.web.operator.doors import OperatorDoors
 from proxy.web.ops import Readiness
@@ -134,9 +135,8 @@ async def _main(settings: Settings, *, greet: bool) -> int:
         at = settings.operator_listen
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
         await recover_all(house)
-        edge = web.ServerRunner(
-            edge_server(partial(serve_call, doors=house.doors), edge_limits(settings)), shutdown_timeout=TASKS_GRACE_S
-        )
+        carry = partial(serve_call, doors=house.doors)
+        edge = edge_runner(carry, edge_limits(settings), shutdown_timeout=TASKS_GRACE_S)
         tls = edge_tls(settings.tls)
         edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
         settle_memory()
@@ -329,7 +329,13 @@ def operator_doors(house: Opened) -> OperatorDoors:
 def edge_limits(settings: Settings) -> EdgeLimits:
     """Return the edge's part of the limits."""
     limits = settings.limits
-    return EdgeLimits(limits.body_bytes_max, limits.body_timeout_s, limits.caller_stall_s, limits.header_bytes_max)
+    return EdgeLimits(
+        body_bytes_max=limits.body_bytes_max,
+        body_timeout_s=limits.body_timeout_s,
+        caller_stall_s=limits.caller_stall_s,
+        header_bytes_max=limits.header_bytes_max,
+        head_timeout_s=limits.head_timeout_s,
+    )
 
 
 def settle_memory() -> None:

@@ -145,7 +145,7 @@ TASKS = "use proxy.tasks.Tasks.start: a task that nobody refers to may vanish, a
 CLOCK = "take a proxy.clock.Clock: time is handed in, so that a simulation can hold it"
 ENVIRONMENT = "take the value as an argument: the environment is read in proxy/loading only"
 BANS = (
-    Ban(".create_task", TASKS, but=("tasks",)),
+    Ban(".create_task", TASKS, but=("tasks", "web/connection")),
     Ban(".ensure_future", TASKS, but=("tasks",)),
     Ban("time.sleep", "await what you wait for: a signal, never a time"),
     Ban("time.time", CLOCK, but=("app", "sandbox/pace")),

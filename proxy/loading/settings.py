@@ -63,6 +63,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Everything has a limit. Bytes are whole numbers, seconds may have decimals."""
 
     header_bytes_max: Annotated[Bytes, row("the longest header field of a request")] = 16_384
+    head_timeout_s: Annotated[Seconds, row("how long the head of a request may take")] = 30
     body_timeout_s: Annotated[Seconds, row("how long a caller may pause while sending a body")] = 30
     body_bytes_max: Annotated[Bytes, row("the largest body of a request")] = 32 * MIB
     json_held_bytes_max: Annotated[Bytes, row("the largest JSON answer that is held until its charge is known")] = (

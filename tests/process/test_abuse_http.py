@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.abuse import EACH, PLANTED, Rig, abused_house, plain, refused
+from support.abuse import EACH, HEAD_TIMEOUT_S, PLANTED, Rig, abused_house, plain, refused
 from support.caller import connect, read_answer
 from support.shapes import CHAT, MESSAGES, Shape
 
@@ -30,6 +30,7 @@ TARGETS = {
     "absolute": ("http://evil.example/openai/v1/chat/completions", 400, "malformed_request"),
     "absolute, our own": ("http://127.0.0.1/openai/v1/chat/completions", 400, "malformed_request"),
     "another scheme": ("gopher://evil.example/openai/v1/chat/completions", 400, "malformed_request"),
+    "brackets": ("http://]*[::1@/openai/v1/chat/completions", 400, "malformed_request"),
     "an asterisk": ("*", 400, "malformed_request"),
     "no leading slash": ("openai/v1/chat/completions", 400, "malformed_request"),
     "a backslash": ("/openai\\v1/chat/completions", 400, "malformed_request"),
@@ -247,6 +248,38 @@ def test_a_request_line_that_is_none_is_refused(rig: Rig, case: str) -> None:
     data = CHAT.request(rig.account.key).replace(f"POST {CHAT.path} HTTP/1.1".encode(), line, 1)
     answer = rig.send(data)
     assert (answer.status, answer.headers.get("faregate-refusal")) == (400, "malformed_request"), answer
+    rig.untouched()
+
+
+def test_a_head_that_drips_is_not_waited_for_longer(rig: Rig) -> None:
+    with connect(rig.house.edge) as connection:
+        connection.sendall(b"POST /openai/v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        connection.settimeout(0.1)
+        for _ in range(int(HEAD_TIMEOUT_S * 40)):
+            connection.sendall(b"a")
+            with contextlib.suppress(TimeoutError):
+                assert connection.recv(1, socket.MSG_PEEK)
+                break
+        connection.settimeout(5)
+        answer = read_answer(connection)
+        rig.inspect(answer)
+        assert (answer.status, answer.headers["faregate-refusal"]) == (408, "request_timeout")
+        assert answer.json["error"]["code"] == "request_timeout"
+        assert ended(connection)
+    rig.untouched()
+
+
+def test_who_connects_and_says_nothing_is_let_go(rig: Rig) -> None:
+    with connect(rig.house.edge) as connection:
+        assert ended(connection)
+
+
+def test_the_refusal_of_a_large_body_arrives_while_the_caller_still_sends(rig: Rig) -> None:
+    data = CHAT.request("fg-wrong", b"x" * 3_000_000)
+    for extra in (b"", b"Connection: close\r\n"):
+        with connect(rig.house.edge) as connection:
+            connection.sendall(data.replace(b"Content-Type", extra + b"Content-Type", 1))
+            assert read_answer(connection).status == 401
     rig.untouched()
 
 

@@ -21,6 +21,7 @@ PLANTED = "canary-in-the-dark"
 
 BODY_BYTES_MAX = 100_000
 BODY_TIMEOUT_S = 0.4
+HEAD_TIMEOUT_S = 1.5
 RETRYABLE = {"request_timeout"}
 
 
@@ -77,7 +78,11 @@ def abused_house(folder: Path) -> Iterator[Rig]:
 
     with upstream(answer) as provider:
         chosen = {"api_key": UPSTREAM_KEY, "upstream": provider.origin}
-        limits = {"body_bytes_max": BODY_BYTES_MAX, "body_timeout_s": BODY_TIMEOUT_S}
+        limits = {
+            "body_bytes_max": BODY_BYTES_MAX,
+            "body_timeout_s": BODY_TIMEOUT_S,
+            "head_timeout_s": HEAD_TIMEOUT_S,
+        }
         house = House(folder, {shape.name: chosen for shape in PROVIDERS}, {"limits": limits})
         house.start()
         desk = Desk(house)

@@ -1,6 +1,7 @@
 """The edge over real sockets: what arrives is handed on as sent, and what goes out never looks whole unless it is."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -14,9 +15,12 @@ from aiohttp import web
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
 from proxy.errors import Refused
-from proxy.web.edge import EdgeLimits, edge_server
+from proxy.web.edge import EdgeServer, edge_runner
+from proxy.web.limits import EdgeLimits
 
-LIMITS = EdgeLimits(body_bytes_max=1000, body_timeout_s=0.2, caller_stall_s=0.2, header_bytes_max=2048)
+LIMITS = EdgeLimits(
+    body_bytes_max=1000, body_timeout_s=0.2, caller_stall_s=0.2, header_bytes_max=2048, head_timeout_s=0.4
+)
 POST = b"POST /acme/v1/chat HTTP/1.1\r\nHost: acme-proxy.localhost\r\n"
 GET = b"GET /acme HTTP/1.1\r\nHost: h\r\n\r\n"
 SECRET = b"fg-never-echoed"
@@ -98,7 +102,7 @@ async def echo(head: Head, sink: Sink) -> None:
 @pytest.fixture
 async def edge() -> AsyncIterator[Edge]:
     made = Edge(echo)
-    runner = web.ServerRunner(edge_server(made.carry, LIMITS), shutdown_timeout=0.1)
+    runner = edge_runner(made.carry, LIMITS, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -464,3 +468,98 @@ async def test_what_is_no_http_is_answered_in_our_words_alone(
     assert SECRET not in told
     assert edge.heads == [], "no call came of it"
     assert SECRET.decode() not in caplog.text
+
+
+# --- Connections that end, and the end of all
+
+
+async def test_a_head_that_does_not_come(edge: Edge) -> None:
+    caller = await edge.send(GET[:8])
+    told = await caller.rest()
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "request_timeout"
+    silent = await edge.send()
+    assert await silent.rest() == b""
+
+
+async def test_a_refusal_arrives_while_the_caller_still_sends(edge: Edge) -> None:
+    async def refuse(_: Head, sink: Sink) -> None:
+        await sink.send(401, [], b"no")
+
+    edge.serve = refuse
+    for connection in (b"keep-alive", b"close"):
+        head = POST + b"Connection: %b\r\nContent-Length: 3000000\r\n\r\n" % connection
+        assert (await edge.ask(head + b"x" * 3_000_000))[0] == 401
+
+
+async def test_time_is_kept_only_while_there_are_connections() -> None:
+    server = EdgeServer(echo, LIMITS)
+    assert not server.sweeping
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    caller = Caller(*await asyncio.open_connection(*listener.sockets[0].getsockname()))
+    caller.writer.write(GET)
+    await caller.answer()
+    assert (server.sweeping, len(server.connections)) == (True, 1)
+    caller.reset()
+    await asyncio.sleep(4 * LIMITS.look_s)
+    assert (server.sweeping, server.connections) == (False, [])
+    listener.close()
+
+
+@contextlib.asynccontextmanager
+async def shut_down(serve: Serve, patience_s: float) -> AsyncIterator[tuple[Caller, Caller, asyncio.Task[None]]]:
+    """Yield a caller whose call has begun, one who has said nothing, and the shutdown that is under way."""
+    begun = asyncio.Event()
+
+    async def tell(head: Head, sink: Sink) -> None:
+        begun.set()
+        await serve(head, sink)
+
+    runner = edge_runner(tell, LIMITS, shutdown_timeout=patience_s)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    at = runner.addresses[0]
+    idle, busy = [Caller(*await asyncio.open_connection(*at)) for _ in range(2)]
+    busy.writer.write(GET)
+    await begun.wait()
+    async with asyncio.TaskGroup() as tasks:
+        ending = tasks.create_task(runner.cleanup())
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*at)
+        yield busy, idle, ending
+    for caller in (idle, busy):
+        caller.writer.transport.abort()
+
+
+async def test_a_shutdown_lets_running_calls_be_answered() -> None:
+    go_on = asyncio.Event()
+
+    async def wait(_: Head, sink: Sink) -> None:
+        await go_on.wait()
+        await sink.send(200, [], b"done")
+
+    async with shut_down(wait, patience_s=5) as (busy, idle, ending), asyncio.timeout(3):
+        assert await idle.rest() == b""
+        assert not ending.done()
+        go_on.set()
+        status, headers, body = await busy.answer()
+        assert (status, headers["connection"], body) == (200, "close", b"done")
+        await ending
+
+
+async def test_a_shutdown_breaks_off_what_does_not_end_and_sees_the_call_out() -> None:
+    seen = []
+
+    async def hang(_: Head, sink: Sink) -> None:
+        await sink.start(200, STREAM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.01)
+            seen.append(sink.gone)
+
+    async with shut_down(hang, patience_s=0.1) as (busy, _, ending):
+        await ending
+        assert seen == [True]
+        assert not (await busy.rest()).endswith(b"0\r\n\r\n")
