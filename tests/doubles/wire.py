@@ -24,7 +24,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.ended = self.closed = self.aborted = self.paused = False
-        self.unread = 0
+        self.unread = self.pauses = 0
         self._half_close = half_close
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -69,6 +69,7 @@ class Wire(asyncio.Transport):
         """Take no more from the caller."""
         assert not self.paused
         self.paused = True
+        self.pauses += 1
 
     def resume_reading(self) -> None:
         """Take more from the caller."""

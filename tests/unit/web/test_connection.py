@@ -67,6 +67,24 @@ async def test_a_request_waits_for_the_one_before_it() -> None:
     assert (len(talk.heads), statuses(talk.wire.told)) == (3, [200, 200, 200])
 
 
+async def test_two_requests_are_never_served_at_once() -> None:
+    serving: list[str] = []
+
+    async def slowly(head: Head, sink: Sink) -> None:
+        serving.append(head.target)
+        assert len(serving) == 1
+        await settle()
+        serving.clear()
+        await echo(head, sink)
+
+    talk = Talk(slowly)
+    await talk.say(GET + POST + GET, POST + GET, POST)
+    for _ in range(10):
+        await settle()
+    assert [head.target for head in talk.heads] == ["/1", "/2", "/1", "/2", "/1", "/2"]
+    assert statuses(talk.wire.told) == [200] * 6
+
+
 async def test_what_comes_ahead_is_bounded_and_still_served() -> None:
     go_on = asyncio.Event()
     talk = held(go_on)
