@@ -40,9 +40,7 @@ class HttpAnswer:
         self._failed: UpstreamFailed | None = None
         self._connection, self._payload, self._pool = connection, connection.payload, pool
         self.status = message.code
-        self.headers: Headers = [
-            (name.decode("ascii", "replace"), value.decode("latin-1")) for name, value in message.raw_headers
-        ]
+        self.headers: Headers = list(message.headers.items())
         told = message.chunked or "Content-Length" in message.headers
         self.framed = told or message.code in _BODILESS or self._payload is EMPTY_PAYLOAD
 

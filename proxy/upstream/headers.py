@@ -5,6 +5,7 @@ that nothing a caller sends can remove or replace them.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 HOP_BY_HOP = frozenset(
     {
@@ -62,15 +63,22 @@ def downward(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def _passing(headers: Iterable[tuple[str, str]], dropped: frozenset[str]) -> list[tuple[str, str]]:
     kept: list[tuple[str, str]] = []
     listed: frozenset[str] = frozenset()
-    for name, value in headers:
-        lower = name.lower()
-        if lower == "connection":
-            listed |= frozenset(part.strip().lower() for part in value.split(","))
-        if lower not in dropped and not lower.startswith(OURS):
-            kept.append((name, value))
+    for header in headers:
+        name = header[0]
+        if passes(name, dropped):
+            kept.append(header)
+        elif name.lower() == "connection":
+            listed |= frozenset(part.strip().lower() for part in header[1].split(","))
     if listed - {"keep-alive", "close"}:
         kept = [(name, value) for name, value in kept if name.lower() not in listed]
     return kept
+
+
+@lru_cache(maxsize=4096)  # a memo of a pure function: callers and providers send the same few names again and again
+def passes(name: str, dropped: frozenset[str]) -> bool:
+    """Tell whether a header's name is none of these, in lower case, and not one of our own."""
+    lower = name.lower()
+    return lower not in dropped and not lower.startswith(OURS)
 
 
 def without(headers: Sequence[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
@@ -80,7 +88,8 @@ def without(headers: Sequence[tuple[str, str]], *names: str) -> list[tuple[str, 
 
 def value_of(headers: Iterable[tuple[str, str]], name: str) -> str:
     """Return the first value of a header, `name` in lower case, or an empty string."""
+    size = len(name)
     for key, value in headers:
-        if key.lower() == name:
+        if len(key) == size and key.lower() == name:
             return value
     return ""

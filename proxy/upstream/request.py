@@ -8,6 +8,7 @@ from msgspec import Struct
 from proxy.errors import BadConfig, Refusal, refuse
 from proxy.providers.integration import Integration
 from proxy.upstream.door import Outbound
+from proxy.upstream.headers import passes
 
 # RFC 9110, section 5.6.2: what a method and a header's name are made of.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -62,7 +63,7 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
     go out as they came.
     """
     ours = stem.ours
-    headers = [header for header in request.headers if header[0].lower() not in ours]
+    headers = [header for header in request.headers if passes(header[0], ours)]
     names = [request.method, *[name for name, _ in headers]]
     if "" in names or not _TOKEN.fullmatch("".join(names)):
         refuse(Refusal.MALFORMED_REQUEST, "The method, or the name of a header, is malformed.")
