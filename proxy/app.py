@@ -34,7 +34,7 @@ from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import Provider, load_providers
-from proxy.loading.rates import load_rates, oldest_check
+from proxy.loading.rates import read_rates
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
@@ -183,7 +183,8 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
     """Open everything in order, and close it in the reverse one. Raises BadConfig."""
     clock = SystemClock()
     ids = SystemIds(clock)
-    card = load_rates(shipped("rates"), settings.rates_dir)
+    rates = read_rates(shipped("rates"), settings.rates_dir)
+    card = rates.card
     providers = load_providers(shipped("config") / "providers", settings.providers_dir)
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
@@ -219,7 +220,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             top_up_url=f"{settings.public_url}/billing",
         )
         metrics.watch(lambda: (call.held for call in doors.running))
-        checked = datetime.combine(oldest_check(shipped("rates")), datetime.min.time(), UTC).timestamp()
+        checked = datetime.combine(min(rates.checked.values()), datetime.min.time(), UTC).timestamp()
         metrics.rates_age.set_function(lambda: clock.now() / MICROS_PER_SECOND - checked)
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)

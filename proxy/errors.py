@@ -17,7 +17,14 @@ class FaregateError(Exception):
 
 
 class BadConfig(FaregateError):
-    """A configuration, provider or rates file that cannot be used. The message is one line with its remedy."""
+    """A configuration, provider or rates file that cannot be used. The message is one line with its remedy.
+
+    `problems` are all the lines that were found, the message first among them.
+    """
+
+    def __init__(self, message: str, *more: str) -> None:
+        super().__init__(message)
+        self.problems = (message, *more)
 
 
 class LedgerUnavailable(FaregateError):

@@ -148,7 +148,7 @@ BANS = (
     Ban(".create_task", TASKS, but=("tasks", "web/connection")),
     Ban(".ensure_future", TASKS, but=("tasks",)),
     Ban("time.sleep", "await what you wait for: a signal, never a time"),
-    Ban("time.time", CLOCK, but=("app", "sandbox/pace")),
+    Ban("time.time", CLOCK, but=("app", "cli", "sandbox/pace")),
     Ban("time.time_ns", CLOCK, but=("app", "sandbox/pace")),
     Ban("print", "log it; only the command line prints", but=("cli", "app", "__main__")),
     Ban("datetime.datetime.now", CLOCK),

@@ -9,13 +9,14 @@ from proxy import __version__
 from proxy.cli.audit import audit
 from proxy.cli.command import Failure, Group
 from proxy.cli.completion import completion
+from proxy.cli.config import config
 from proxy.cli.keys import key
 from proxy.cli.ledger import calls, ledger
 from proxy.cli.margins import margin
-from proxy.cli.server import config, demo, serve
+from proxy.cli.server import demo, serve
 from proxy.cli.tenants import tenant
 from proxy.cli.wallets import balance, credit
-from proxy.errors import FaregateError
+from proxy.errors import BadConfig, FaregateError
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,13 +45,19 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _report(arguments, "failed", error.format_message(), error.exit_code)
     except FaregateError as error:
-        return _report(arguments, "bad_config", str(error), 1)
+        return _report(arguments, "bad_config", _first(error), 1)
     except click.Abort:
         return _report(arguments, "stopped", "stopped", 1)
     except BrokenPipeError:
         _forget_output()
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _first(error: FaregateError) -> str:
+    """Return an error's line; where a file has more than one fault, where to see the rest."""
+    more = len(error.problems) - 1 if isinstance(error, BadConfig) else 0
+    return f"{error} (and {more} more: `faregate config check` tells all)" if more else str(error)
 
 
 def _report(arguments: Sequence[str], code: str, message: str, exit_code: int) -> int:

@@ -3,8 +3,7 @@
 What a setting is, its default and its help come from the type alone (`settings.py`).
 """
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -12,10 +11,11 @@ from msgspec import Struct, structs
 
 from proxy.errors import BadConfig
 from proxy.loading.environment import Variable, interpolate, is_reference, mapping_of
+from proxy.loading.faults import Faults
+from proxy.loading.mismatch import called, expected, shown, suggestion
 from proxy.loading.values import Database, Secret, decode
 
 T = TypeVar("T", bound=Struct)
-_SHOWN_MAX = 60
 _HIDDEN = (Secret, Database)
 
 
@@ -29,14 +29,16 @@ class Builder(Struct, frozen=True):
         """Return the settings of this type; what is empty keeps its default. Raises BadConfig."""
         given = self._mapping(content, place)
         fields = {field.name: field for field in structs.fields(kind)}
-        values = {}
+        values, faults = {}, Faults()
         for key, value in given.items():
             where = f"{place}.{key}".removeprefix(".")
-            if key not in fields:
-                raise self._bad(f"{where} is not a setting; {suggestion(str(key), fields)}")
-            built = self._value(fields[key], value, where)
-            if built is not msgspec.UNSET:
-                values[key] = built
+            with faults.gather():
+                if key not in fields:
+                    raise self._bad(f"{where} is not a setting; {suggestion(str(key), fields)}")
+                built = self._value(fields[key], value, where)
+                if built is not msgspec.UNSET:
+                    values[key] = built
+        faults.settle()
         return kind(**values)
 
     def _value(self, field: structs.FieldInfo, value: object, where: str) -> object:
@@ -44,9 +46,16 @@ class Builder(Struct, frozen=True):
             return self.build(field.type, value, where)
         inner = mapping_of(field.type)
         if inner is not None:
-            given = self._mapping(value, where)
-            return {str(name): self.build(inner, below, f"{where}.{name}") for name, below in given.items()}
+            return self._named(inner, value, where)
         return self._leaf(field, value, where)
+
+    def _named(self, kind: type[T], value: object, where: str) -> Mapping[str, T]:
+        built, faults = {}, Faults()
+        for name, below in self._mapping(value, where).items():
+            with faults.gather():
+                built[str(name)] = self.build(kind, below, f"{where}.{name}")
+        faults.settle()
+        return built
 
     def _leaf(self, field: structs.FieldInfo, value: object, where: str) -> object:
         text, written = self._text(value, where)
@@ -55,8 +64,8 @@ class Builder(Struct, frozen=True):
         try:
             return _convert(text, field.type, written)
         except ValueError as error:
-            problem = str(error)[:1].lower() + str(error)[1:]
-            fault = f"is {shown(field, text)}: {problem}; it is {help_of(field)}{_example(field)}"
+            problem = f"expected {expected(field.type)}" if isinstance(error, msgspec.ValidationError) else error
+            fault = f"is {repeated(field, text)}: {problem}; it is {help_of(field)}{_example(field)}"
             if isinstance(value, Variable):
                 raise BadConfig(f"environment: {value.name} {fault}") from None
             raise self._bad(f"{where} {fault}") from None
@@ -77,8 +86,8 @@ class Builder(Struct, frozen=True):
             return {}
         if not isinstance(content, dict):
             what = place or "the content"
-            kind = type(content).__name__  # the value itself may be a secret in the wrong place
-            raise self._bad(f"{what} is a {kind}: expected a mapping; write NAME: VALUE lines below it")
+            kind = called(content)  # the value itself may be a secret in the wrong place
+            raise self._bad(f"{what} is {kind}: expected a mapping; write NAME: VALUE lines below it")
         return content
 
     def _bad(self, fault: str) -> BadConfig:
@@ -92,13 +101,6 @@ def _convert(value: object, kind: Any, strict: bool) -> Any:
     return msgspec.convert(value, kind, strict=strict, dec_hook=decode)
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return the remedy for a name that is not known."""
-    names = sorted(known)
-    close = get_close_matches(word, names, 1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
-
-
 def help_of(field: structs.FieldInfo) -> str:
     """Return what a setting is, from its row."""
     for note in getattr(field.type, "__metadata__", ()):
@@ -107,10 +109,10 @@ def help_of(field: structs.FieldInfo) -> str:
     return ""
 
 
-def shown(field: structs.FieldInfo, value: object) -> str:
+def repeated(field: structs.FieldInfo, value: object) -> str:
     """Return a value for a message; never a secret."""
     kinds = (field.type, *get_args(field.type))
-    return "(hidden)" if any(kind in _HIDDEN for kind in kinds) else _quoted(value)
+    return "(hidden)" if any(kind in _HIDDEN for kind in kinds) else shown(value)
 
 
 def _example(field: structs.FieldInfo) -> str:
@@ -123,8 +125,3 @@ def written(default: object) -> str:
     if default is None or default is msgspec.NODEFAULT:
         return ""
     return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _quoted(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."

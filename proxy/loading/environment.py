@@ -72,6 +72,15 @@ def variables(environ: Mapping[str, str], into: type[Struct]) -> tuple[dict[str,
     return tree, unknown
 
 
+def names_in(tree: object) -> Iterator[str]:
+    """Yield the names of the variables in a tree of settings, or in a branch of one."""
+    if isinstance(tree, Variable):
+        yield tree.name
+    elif isinstance(tree, dict):
+        for below in tree.values():
+            yield from names_in(below)
+
+
 def merge(file: object, tree: dict[str, Any]) -> object:
     """Lay the variables over the file's content. What is wrong in the file is left for its own refusal."""
     if not tree:

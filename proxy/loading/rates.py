@@ -17,7 +17,9 @@ import msgspec
 from msgspec import Struct, structs
 
 from proxy.errors import BadConfig
-from proxy.loading.yaml import load_yaml, read_yaml
+from proxy.loading.faults import Faults
+from proxy.loading.mismatch import shown, suggestion
+from proxy.loading.yaml import load_yaml
 from proxy.money import parse_decimal
 from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard
 
@@ -105,14 +107,27 @@ class _Rule(Struct, frozen=True):
 class _Sheet(Struct, frozen=True):
     """One integration's part of one folder, parsed."""
 
-    models: tuple[ModelRates, ...] = ()
-    fees: tuple[_Rule, ...] = ()
+    models: tuple[ModelRates, ...]
+    fees: tuple[_Rule, ...]
+    checked: date
 
     def __add__(self, other: "_Sheet") -> "_Sheet":
-        return _Sheet(self.models + other.models, self.fees + other.fees)
+        return _Sheet(self.models + other.models, self.fees + other.fees, min(self.checked, other.checked))
+
+
+class RatesRead(Struct, frozen=True):
+    """A rate card, and when each integration's rates were held against their source: its oldest file counts."""
+
+    card: RateCard
+    checked: Mapping[str, date]
 
 
 def load_rates(folder: Path, extra: Path | None = None) -> RateCard:
+    """Return only the rate card of `read_rates`."""
+    return read_rates(folder, extra).card
+
+
+def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     """Return the rate card of a folder, and of the operator's own folder `extra` on top of it.
 
     Where both folders have the same name or glob of a model, the operator's entry replaces the built-in one
@@ -120,38 +135,47 @@ def load_rates(folder: Path, extra: Path | None = None) -> RateCard:
     either folder fill in units that a model has no rate for, the operator's first. `extra` may add units in
     a `units.yaml`.
 
-    Raises BadConfig, naming file, place, value and remedy, for anything that is not a price list.
+    Raises BadConfig with all that is wrong, naming file, place, value and remedy of each.
     """
     folders = [folder] if extra is None else [folder, extra]
     units = _load_units([each / UNITS_FILE for each in folders])
-    built_in, *own = (_load_folder(each, units) for each in folders)
-    integrations = {
-        name: _overlay(*(sheets.get(name, _Sheet()) for sheets in (*own, built_in)))
-        for name in sorted({*built_in, *(name for sheets in own for name in sheets)})
-    }
+    loaded, faults = [], Faults()
+    for each in folders:
+        with faults.gather():
+            loaded.append(_load_folder(each, units))
+    faults.settle()
+    names = sorted({name for sheets in loaded for name in sheets})
+    found = {name: [sheets[name] for sheets in reversed(loaded) if name in sheets] for name in names}
+    integrations = {name: _overlay(*sheets) for name, sheets in found.items()}
     fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
-    return RateCard(_version(integrations, fallbacks), integrations, fallbacks)
+    card = RateCard(_version(integrations, fallbacks), integrations, fallbacks)
+    return RatesRead(card, {name: min(sheet.checked for sheet in sheets) for name, sheets in found.items()})
 
 
-def oldest_check(folder: Path) -> date:
-    """Return the earliest of the dates on which the files of a folder were held against their sources."""
-    paths = (path for path in sorted(folder.glob("*.yaml")) if path.name != UNITS_FILE)
-    checked: list[date] = [read_yaml(path)["checked"] for path in paths]
-    return min(checked)
+def load_units(folder: Path, extra: Path | None = None) -> frozenset[str]:
+    """Return the names of all units of a folder's registry, and of the operator's own. Raises BadConfig."""
+    return frozenset(_load_units([each / UNITS_FILE for each in (folder, extra) if each is not None]))
+
+
+def _rates_files(folder: Path) -> Iterator[Path]:
+    yield from (path for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))) if path.name != UNITS_FILE)
 
 
 def _load_units(paths: Sequence[Path]) -> dict[str, _Unit]:
     """Read the registry; only the first folder must have one."""
     units: dict[str, _Unit] = {}
+    faults = Faults()
     for path in paths:
         if units and not path.exists():
             continue
         for name, unit in load_yaml(path, _UnitsFile).units.items():
             if name in units:
-                raise BadConfig(f"{path}: at units.{name}: this unit exists already; use it, or choose another name")
-            units[name] = unit
+                faults.add(f"{path}: at units.{name}: this unit exists already; use it, or choose another name")
+            units.setdefault(name, unit)
         for name in units:
-            _check_fallbacks(name, units, path)
+            with faults.gather():
+                _check_fallbacks(name, units, path)
+    faults.settle()
     return units
 
 
@@ -159,7 +183,8 @@ def _check_fallbacks(name: str, units: Mapping[str, _Unit], path: Path) -> None:
     seen = [name]
     while (fallback := units[seen[-1]].fallback) is not None:
         if fallback not in units:
-            raise BadConfig(f"{path}: at units.{seen[-1]}.fallback: {fallback!r} is no unit; name one of this file")
+            remedy = suggestion(fallback, units)
+            raise BadConfig(f"{path}: at units.{seen[-1]}.fallback: {fallback!r} is no unit; {remedy}")
         if fallback in seen:
             circle = " -> ".join([*seen, fallback])
             raise BadConfig(f"{path}: at units.{name}.fallback: {circle} is a circle; break it at one unit")
@@ -172,19 +197,21 @@ def _load_folder(folder: Path, units: Mapping[str, _Unit]) -> dict[str, _Sheet]:
         raise BadConfig(f"{folder}: there is no such folder; create it or correct the setting that names it")
     sheets: dict[str, _Sheet] = {}
     seen: dict[tuple[str, str], Path] = {}
-    for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
-        if path.name == UNITS_FILE:
-            continue
-        content = load_yaml(path, _RatesFile)
-        sheet = _Reader(path, content.per, units).sheet(content)
-        for index, model in enumerate(sheet.models):
-            for name in model.match:
-                where = f"{path}: at models[{index}].match: {name!r}"
-                if (content.integration, name) in seen:
-                    first = seen[content.integration, name]
-                    raise BadConfig(f"{where} is also in {first.name}; keep it in one entry")
-                seen[content.integration, name] = path
-        sheets[content.integration] = sheets.get(content.integration, _Sheet()) + sheet
+    faults = Faults()
+    for path in _rates_files(folder):
+        with faults.gather():
+            content = load_yaml(path, _RatesFile)
+            sheet = _Reader(path, content.per, units).sheet(content)
+            for index, model in enumerate(sheet.models):
+                for name in model.match:
+                    first = seen.get((content.integration, name))
+                    if first is not None:
+                        where = f"{path}: at models[{index}].match: {name!r}"
+                        faults.add(f"{where} is also in {first.name}; keep it in one entry")
+                    seen[content.integration, name] = path
+            name = content.integration
+            sheets[name] = sheets[name] + sheet if name in sheets else sheet
+    faults.settle()
     return sheets
 
 
@@ -197,14 +224,29 @@ class _Reader(Struct, frozen=True):
 
     def sheet(self, content: _RatesFile) -> _Sheet:
         """Return the parsed file."""
+        models, fees, faults = [], [], Faults()
+        with faults.gather():
+            self.head(content)
+        for index, region in enumerate(content.regions):
+            with faults.gather():
+                self.times(f"regions[{index}]", region)
+        faults.settle()  # every model would say again what is wrong with a region
+        for index, model in enumerate(content.models):
+            with faults.gather():
+                models.append(self.model(f"models[{index}]", model, content))
+        for index, fee in enumerate(content.fees):
+            with faults.gather():
+                fees.append(_Rule(fee.match, self.rates(f"fees[{index}]", fee.rates)))
+        faults.settle()
+        return _Sheet(tuple(models), tuple(fees), content.checked)
+
+    def head(self, content: _RatesFile) -> None:
+        """Refuse what cannot be said of a whole file."""
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", content.integration):
             self.fail("integration", content.integration, "use lower-case letters, digits and hyphens")
         if not content.source:
             self.fail("source", content.source, "say where the prices come from")
         self.at_least_one("per", self.per)
-        models = tuple(self.model(f"models[{i}]", each, content) for i, each in enumerate(content.models))
-        fees = tuple(_Rule(each.match, self.rates(f"fees[{i}]", each.rates)) for i, each in enumerate(content.fees))
-        return _Sheet(models, fees)
 
     def model(self, where: str, model: _Model, content: _RatesFile) -> ModelRates:
         """Return one model's rates, with those of the regions that cost more."""
@@ -225,30 +267,36 @@ class _Reader(Struct, frozen=True):
         if not rows:
             self.fail(f"{where}.rates", [], 'give at least one rate; an explicit "0" is a price')
         found: dict[tuple[object, ...], Rate] = {}
+        faults = Faults()
         for index, row in enumerate(rows):
-            for rate in self.row(f"{where}.rates[{index}]", row):
-                key = (rate.unit, rate.rank, rate.tier)
-                if key in found:
-                    remedy = "tell the two apart by tier, context_above or since, or remove one"
-                    self.fail(f"{where}.rates[{index}]", rate.unit, remedy, "is given twice")
-                found[key] = rate
+            with faults.gather():
+                for rate in self.row(f"{where}.rates[{index}]", row):
+                    key = (rate.unit, rate.rank, rate.tier)
+                    if key in found:
+                        remedy = "tell the two apart by tier, context_above or since, or remove one"
+                        self.fail(f"{where}.rates[{index}]", rate.unit, remedy, "is given twice")
+                    found[key] = rate
+        faults.settle()
         return tuple(found.values())
 
     def row(self, where: str, row: _Row) -> Iterator[Rate]:
         """Yield one rate for each unit and tier of a row."""
         if isinstance(row.usd, dict) != (row.unit is None):
-            self.fail(where, row.unit, 'write either unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', "as unit")
+            fault = "is not for one unit" if row.unit is None else "is not a price alone"
+            self.fail(f"{where}.usd", row.usd, 'write unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', fault)
         per = self.per if row.per is None else row.per
         self.at_least_one(f"{where}.per", per)
         self.at_least_one(f"{where}.context_above", row.context_above)
         since = "" if row.since is None else row.since.isoformat()
         tiers = row.tier if isinstance(row.tier, tuple) else (row.tier,)
+        faults = Faults()
         for unit, number in row.usd.items() if isinstance(row.usd, dict) else [(row.unit or "", row.usd)]:
-            if unit not in self.units:
-                self.fail(where, unit, f"use a unit of {UNITS_FILE}, or add it there", "is no unit")
-            usd = self.price(f"{where}.usd", number, per)
-            for tier in tiers:
-                yield Rate(unit, usd, per, since, tier, row.context_above, row.source)
+            with faults.gather():
+                if unit not in self.units:
+                    self.fail(where, unit, f"{suggestion(unit, self.units)} (or add it to {UNITS_FILE})", "is no unit")
+                usd = self.price(f"{where}.usd", number, per)
+                yield from (Rate(unit, usd, per, since, tier, row.context_above, row.source) for tier in tiers)
+        faults.settle()
 
     def price(self, where: str, number: Number, per: int) -> str:
         """Return a price in its shortest form: exact, not negative, not absurd."""
@@ -262,7 +310,7 @@ class _Reader(Struct, frozen=True):
     def decimal(self, where: str, number: Number) -> Decimal:
         """Return a quoted decimal. A bare number has already been through a float, so it is not taken."""
         if not isinstance(number, str):
-            self.fail(where, number, f'write "{number}"', "is not quoted")
+            self.fail(where, number, f'write "{number}"', "is not quoted, so it would be rounded")
         try:
             return parse_decimal(number)
         except ValueError:
@@ -290,7 +338,7 @@ class _Reader(Struct, frozen=True):
 
     def fail(self, where: str, value: object, remedy: str, fault: str = "cannot be used") -> NoReturn:
         """Raise BadConfig: file, place, value, remedy."""
-        raise BadConfig(f"{self.path}: at {where}: {value!r} {fault}; {remedy}")
+        raise BadConfig(f"{self.path}: at {where}: {shown(value)} {fault}; {remedy}")
 
 
 def _overlay(*sheets: _Sheet) -> tuple[ModelRates, ...]:

@@ -4,7 +4,7 @@ The types are the table: one row a setting, with its name (unit last), its defau
 Validation, `rows()`, the example file's test and the documentation read that table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, structs
 
 from proxy.errors import BadConfig
-from proxy.loading.build import Builder, help_of, suggestion, written
-from proxy.loading.environment import PREFIX, is_reference, mapping_of, merge, references, variables
+from proxy.loading.build import Builder, help_of, written
+from proxy.loading.environment import PREFIX, is_reference, mapping_of, merge, names_in, references, variables
+from proxy.loading.faults import Faults
+from proxy.loading.mismatch import suggestion
+from proxy.loading.places import check_database, check_folder, check_pair
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Domain, Networks, Origin, Secret, Upstream
 from proxy.loading.yaml import read_yaml
@@ -170,23 +173,55 @@ def find_config(named: Path | None, environ: Mapping[str, str], cwd: Path) -> Pa
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read a file (None: no file, only defaults and the environment). Raises BadConfig."""
+    """Read a file (None: no file, only defaults and the environment). Raises BadConfig with all that is wrong."""
     content = read_yaml(path) if path else None
     tree, unknown = variables(environ, Options)
-    builder = Builder(str(path) if path else "environment", environ)
-    options = builder.build(Options, merge(content, tree))
-    _contradictions(builder.file, options)
-    used = set(_referenced(content))
-    warnings = [_ignored(name) for name in unknown if name not in used]
-    providers, strangers = _known(builder.file, options, content)
-    values = {name: getattr(options, name) for name in Options.__struct_fields__}
-    values |= {"public_url": options.public_url or public_url(options), "providers": providers}
-    return Settings(**values, file=path, warnings=(*warnings, *strangers))
+    builder, merged = Builder(str(path) if path else "environment", environ), merge(content, tree)
+    faults = Faults()
+    with faults.gather():
+        options = builder.build(Options, merged)
+        _check_together(builder.file, options, tree)
+        providers, strangers = _known(builder.file, options, content)
+        values = {name: getattr(options, name) for name in Options.__struct_fields__}
+        values |= {"public_url": options.public_url or public_url(options), "providers": providers}
+        used = set(_referenced(content))
+        warnings = [_ignored(name) for name in unknown if name not in used]
+        return Settings(**values, file=path, warnings=(*warnings, *strangers))
+    with faults.gather():
+        _check_rest(builder, merged, content, tree)
+    faults.settle()
+    raise BadConfig(f"{builder.file}: cannot be used")  # not reached: whatever ended the block was gathered
+
+
+def _check_rest(builder: Builder, merged: object, content: object, tree: Mapping[str, Any]) -> None:
+    """Look through what can be read where something cannot, so that all is told at once. Raises BadConfig."""
+    if not isinstance(merged, dict):
+        return
+    sound = {name: value for name, value in merged.items() if _builds(builder, {name: value})}
+    if "providers" not in sound and isinstance(named := merged.get("providers"), dict):
+        sound["providers"] = {
+            name: each for name, each in named.items() if _builds(builder, {"providers": {name: each}})
+        }
+    faults = Faults()
+    options = builder.build(Options, sound)
+    with faults.gather():
+        _check_together(builder.file, options, tree, set(map(str, merged)) - set(sound))
+    with faults.gather():
+        _ = _known(builder.file, options, content)
+    faults.settle()
 
 
 def load_operator_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read only what a client of the operator API needs: the server's other variables may be missing."""
-    needed = ("operator_listen", "admin_token", "database")
+    return _load_some(path, environ, ("operator_listen", "admin_token", "database"))
+
+
+def load_folder_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read only where the operator's own provider and rates files are: all else may be wrong."""
+    return _load_some(path, environ, ("providers_dir", "rates_dir"))
+
+
+def _load_some(path: Path | None, environ: Mapping[str, str], needed: Sequence[str]) -> Settings:
     content = read_yaml(path) if path else None
     if isinstance(content, dict):
         content = {name: content[name] for name in needed if name in content}
@@ -219,27 +254,79 @@ def _rows(kind: type[Struct], place: str) -> Iterator[Row]:
             yield Row(name, written(field.default), help_of(field))
 
 
-def _contradictions(file: str, options: Options) -> None:
-    """Refuse what each setting allows by itself but not together, and files that are not there."""
-    limits, tls = options.limits, options.tls
+def _builds(builder: Builder, content: object) -> bool:
+    try:
+        _ = builder.build(Options, content)
+    except BadConfig:
+        return False
+    return True
+
+
+Check = Callable[[Options], None]
+
+
+def _check_workers(options: Options) -> None:
     if options.workers > 1:
-        raise BadConfig(f"{file}: workers is {options.workers}: SQLite serves one process; set workers to 1")
-    if limits.json_held_bytes_max > limits.json_held_total_bytes_max:
+        raise BadConfig(f"workers is {options.workers}: SQLite serves one process; set workers to 1")
+
+
+def _check_limits(options: Options) -> None:
+    one, all_ = options.limits.json_held_bytes_max, options.limits.json_held_total_bytes_max
+    if one > all_:
         raise BadConfig(
-            f"{file}: limits.json_held_bytes_max is {limits.json_held_bytes_max}: above "
-            f"json_held_total_bytes_max, {limits.json_held_total_bytes_max}; lower the one or raise the other"
+            f"limits.json_held_bytes_max is {one}: above json_held_total_bytes_max, {all_}; "
+            "lower the one or raise the other"
         )
-    if (tls.cert is None) != (tls.key is None):
-        missing = "key" if tls.key is None else "cert"
-        raise BadConfig(f"{file}: tls.{missing} is missing; set both tls.cert and tls.key, or neither")
+
+
+def _check_tls(options: Options) -> None:
+    cert, key = options.tls.cert, options.tls.key
+    if cert is not None and key is not None:
+        check_pair(cert, key)
+    elif cert is not None or key is not None:
+        missing, there = ("key", "cert") if key is None else ("cert", "key")
+        raise BadConfig(f"tls.{there} is {str(cert or key)!r}: tls.{missing} is missing; set both, or neither")
+
+
+def _check_listeners(options: Options) -> None:
     if options.listen == options.operator_listen and options.listen.port:
-        raise BadConfig(f"{file}: operator_listen is {options.listen}: listen has the same; give them two ports")
-    for name, path in (("tls.cert", tls.cert), ("tls.key", tls.key)):
-        if path and not path.is_file():
-            raise BadConfig(f"{file}: {name} is {str(path)!r}: there is no such file; correct the path")
-    for name, path in (("providers_dir", options.providers_dir), ("rates_dir", options.rates_dir)):
-        if path and not path.is_dir():
-            raise BadConfig(f"{file}: {name} is {str(path)!r}: there is no such folder; create it or correct the path")
+        raise BadConfig(f"operator_listen is '{options.listen}': listen has the same; give them two ports")
+
+
+def _check_providers_dir(options: Options) -> None:
+    if options.providers_dir:
+        check_folder("providers_dir", options.providers_dir)
+
+
+def _check_rates_dir(options: Options) -> None:
+    if options.rates_dir:
+        check_folder("rates_dir", options.rates_dir)
+
+
+_CHECKS: tuple[tuple[set[str], Check], ...] = (
+    ({"workers"}, _check_workers),
+    ({"limits"}, _check_limits),
+    ({"tls"}, _check_tls),
+    ({"listen", "operator_listen"}, _check_listeners),
+    ({"database"}, lambda options: check_database(options.database.path)),
+    ({"providers_dir"}, _check_providers_dir),
+    ({"rates_dir"}, _check_rates_dir),
+)
+"""What each setting allows by itself but not together, and files that must be what they should be."""
+
+
+def _check_together(file: str, options: Options, tree: Mapping[str, Any], unread: Collection[str] = ()) -> None:
+    """Make every check but those of settings that could not be read. Raises BadConfig.
+
+    `tree` are the variables that took part, which a message names beside the file.
+    """
+    faults = Faults()
+    for names, check in _CHECKS:
+        if not names.intersection(unread):
+            told = sorted(each for name in names for each in names_in(tree.get(name)))
+            with faults.gather(f"{file}, with {', '.join(told)}: " if told else f"{file}: "):
+                check(options)
+    faults.settle()
 
 
 def _known(file: str, options: Options, content: Any) -> tuple[dict[str, ProviderSettings], list[str]]:
@@ -248,16 +335,18 @@ def _known(file: str, options: Options, content: Any) -> tuple[dict[str, Provide
         return {}, []
     known = set(_integrations(shipped("config") / "providers")) | set(_integrations(options.providers_dir))
     in_file = (content or {}).get("providers") or {}
-    warnings = []
+    warnings, faults = [], Faults()
     for name in options.providers:
         if name in known:
             continue
         remedy = f"{suggestion(name, known)} (or put {name}.yaml into providers_dir)"
         if name in in_file:
-            raise BadConfig(f"{file}: providers.{name} is no integration; {remedy}")
+            faults.add(f"{file}: providers.{name} is no integration; {remedy}")
+            continue
         warnings.append(
             f"FAREGATE_PROVIDERS__{name.upper().replace('-', '_')}__... is ignored: no integration; {remedy}"
         )
+    faults.settle()
     return {name: options.providers[name] for name in options.providers if name in known}, warnings
 
 

@@ -153,5 +153,5 @@ def _split(text: str) -> SplitResult:
 def decode(kind: type[Any], value: object) -> Any:
     """Decode what msgspec does not know by itself: the types above, and paths. Raises ValueError."""
     if not isinstance(value, str):
-        raise ValueError(f"expected text, got {type(value).__name__}")  # msgspec reports ValueError
+        raise ValueError("expected text in quotes")
     return Path(value) if issubclass(kind, Path) else kind.parse(value)

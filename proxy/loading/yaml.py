@@ -7,27 +7,42 @@ import msgspec
 import yaml
 
 from proxy.errors import BadConfig
+from proxy.loading.mismatch import mismatches
 
 T = TypeVar("T")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class Bad(yaml.constructor.ConstructorError):
+    """What we refuse beyond what YAML does: the problem ends with its remedy."""
+
+
 class _Strict(_Base):  # type: ignore[misc]  # the C loader has no stubs; without libyaml the pure one serves
     """A safe loader that refuses a key given twice, which YAML would silently overwrite."""
 
+    def construct_timestamp(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return self.construct_yaml_timestamp(node)
+        except ValueError as error:  # a date that no calendar has, such as 2026-02-30
+            said = f"{node.value} is not what it looks like ({error}); correct it, or quote it"
+            raise Bad(None, None, said, node.start_mark) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        seen: dict[Any, int] = {}
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
+            mark = key_node.start_mark
             if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key is not a plain value")
+                raise Bad(None, None, "the key is no plain value; write a name before the colon", mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key {key!r} is given twice")
-            seen.add(key)
+                raise Bad(None, None, f"the key {key!r} is also in line {seen[key]}; keep one of the two", mark)
+            seen[key] = mark.line + 1
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
+
+
+_Strict.add_constructor("tag:yaml.org,2002:timestamp", _Strict.construct_timestamp)
 
 
 def read_yaml(path: Path) -> Any:
@@ -37,21 +52,21 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise BadConfig(f"{path}: there is no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: cannot be read ({error}); it must be a readable UTF-8 file") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadConfig(f"{path}: cannot be read ({reason}); make it a UTF-8 file that this user may read") from None
     try:
         return yaml.load(text, Loader=_Strict)  # noqa: S506  # a subclass of the safe loader
     except yaml.YAMLError as error:
-        raise BadConfig(f"{path}: {_one_line(error)}; correct the YAML there") from None
-    except ValueError as error:  # a date that no calendar has, such as 2026-02-30
-        raise BadConfig(f"{path}: a value is not what it looks like ({error}); correct it, or quote it") from None
+        raise BadConfig(f"{path}: {_one_line(error)}") from None
 
 
 def convert(content: Any, into: type[T], path: Path) -> T:
-    """Turn plain content into a frozen type, strictly. Raises BadConfig naming the place and the remedy."""
+    """Turn plain content into a frozen type, strictly. Raises BadConfig with all that does not fit."""
     try:
         return msgspec.convert(content, into, strict=True)
-    except msgspec.ValidationError as error:
-        raise BadConfig(f"{path}: {_place(error)}; see the reference for what is allowed there") from None
+    except msgspec.ValidationError:
+        problems = [f"{path}: {problem}" for problem in mismatches(content, into)]
+        raise BadConfig(*problems) from None
 
 
 def load_yaml(path: Path, into: type[T]) -> T:
@@ -63,10 +78,5 @@ def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return " ".join(f"{where}{problem}".split())
-
-
-def _place(error: msgspec.ValidationError) -> str:
-    text = str(error)
-    what, at, place = text.partition(" - at `")
-    return f"at {place.rstrip('`').removeprefix('$.')}: {what}" if at else text
+    remedy = "" if isinstance(error, Bad) else "; correct the YAML there"
+    return " ".join(f"{where}{problem}".split()) + remedy

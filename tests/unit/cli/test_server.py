@@ -45,25 +45,3 @@ def test_demo_reads_a_file_only_if_it_is_named(console, started, tmp_path: Path,
     monkeypatch.setenv("FAREGATE_CONFIG", "other.yaml")
     console.run("demo")
     assert started["demo"].listen.port == 9001
-
-
-def test_config_check(console, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "faregate.yaml").write_text("providers: {openai: {api_key: x}, anthropic: {}}\n")
-    monkeypatch.setenv("FAREGATE_LISTENN", "x")
-    document = console.done("config", "check")
-    assert document["ok"] is True
-    assert document["integrations"]["openai"] is True
-    assert document["integrations"]["anthropic"] is False
-    assert document["warnings"] == ["FAREGATE_LISTENN names no setting and is ignored; did you mean FAREGATE_LISTEN?"]
-    text = console.shown("config", "check")
-    assert "integrations on  openai\n" in text
-    assert text.endswith("the configuration is good\n")
-
-
-def test_config_check_reads_the_folders_too(console, tmp_path: Path) -> None:
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "bad.yaml").write_text("colour: red\n")
-    for setting in ("providers_dir", "rates_dir"):
-        (tmp_path / "faregate.yaml").write_text(f"{setting}: own\n")
-        assert "own/bad.yaml" in console.failed("config", "check")

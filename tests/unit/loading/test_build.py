@@ -5,7 +5,7 @@ import pytest
 from msgspec import Meta, Struct, structs
 
 from proxy.errors import BadConfig
-from proxy.loading.build import Builder, shown, suggestion, written
+from proxy.loading.build import Builder, repeated, written
 from proxy.loading.environment import Variable
 from proxy.loading.values import Address, Secret
 
@@ -45,11 +45,17 @@ def test_values_of_every_origin(builder: Builder) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"below": {"size": "5"}}, "f.yaml: below.size is '5': expected `int`, got `str`; it is how many, such as 7"),
-        ({"below": {"size": 0}}, "f.yaml: below.size is 0: expected `int` >= 1; it is how many, such as 7"),
+        (
+            {"below": {"size": "5"}},
+            "f.yaml: below.size is '5': expected a whole number from 1 up; it is how many, such as 7",
+        ),
+        (
+            {"below": {"size": 0}},
+            "f.yaml: below.size is 0: expected a whole number from 1 up; it is how many, such as 7",
+        ),
         (
             {"below": {"size": True}},
-            "f.yaml: below.size is True: expected `int`, got `bool`; it is how many, such as 7",
+            "f.yaml: below.size is True: expected a whole number from 1 up; it is how many, such as 7",
         ),
         ({"named": {"a": {"sise": 1}}}, "f.yaml: named.a.sise is not a setting; did you mean size?"),
         ({"named": []}, "f.yaml: named is a list: expected a mapping; write NAME: VALUE lines below it"),
@@ -66,12 +72,19 @@ def test_refusals_name_file_place_value_and_remedy(builder: Builder, content: ob
 
 def test_secrets_are_never_shown() -> None:
     token = next(field for field in structs.fields(Below) if field.name == "token")
-    assert shown(token, "abc") == "(hidden)"
+    assert repeated(token, "abc") == "(hidden)"
 
 
-def test_suggestion() -> None:
-    assert suggestion("colour", ["color", "size"]) == "did you mean color?"
-    assert suggestion("zzz", ["b", "a"]) == "known here: a, b"
+def test_one_mistake_does_not_hide_the_next(builder: Builder) -> None:
+    with pytest.raises(BadConfig) as caught:
+        builder.build(Top, {"att": 1, "below": {"size": 0, "sise": 1}, "named": {"a": 5, "b": {"size": "x"}}})
+    assert [problem.split(" ")[1] for problem in caught.value.problems] == [
+        "att",
+        "below.size",
+        "below.sise",
+        "named.a",
+        "named.b.size",
+    ]
 
 
 def test_written() -> None:

@@ -132,12 +132,18 @@ def chat(**changes: Any) -> dict[str, Any]:
 NO_LABEL = "cannot be a subdomain's label; use a-z, 0-9 and single hyphens"
 MISTAKES: dict[str, tuple[Any, str]] = {
     "not_yaml": ("a: [", "line 2, column 1: did not find expected node content; correct the YAML there"),
-    "key_twice": ("integration: acme\nintegration: acme\n", "line 2: the key 'integration' is given twice"),
-    "not_a_mapping": ("- acme\n", "Expected `object`, got `array`"),
-    "missing": (without("hosts"), "Object missing required field `hosts`"),
-    "unknown": ({**GOOD, "host": "x"}, "Object contains unknown field `host`"),
-    "unknown_inside": (chat(modell={"body": "model"}), "at endpoints[0]: Object contains unknown field `modell`"),
-    "wrong_type": (chat(free="yes"), "at endpoints[0].free: Expected `bool`, got `str`"),
+    "key_twice": (
+        "integration: acme\nintegration: acme\n",
+        "line 2, column 1: the key 'integration' is also in line 1; keep one of the two",
+    ),
+    "not_a_mapping": ("- acme\n", "['acme'] cannot be used; write a mapping"),
+    "missing": (without("hosts"), "at hosts: it is missing; add hosts: a list of text in quotes"),
+    "unknown": ({**GOOD, "host": "x"}, "at host: there is no such key; did you mean hosts?"),
+    "unknown_inside": (
+        chat(modell={"body": "model"}),
+        "at endpoints[0].modell: there is no such key; did you mean model?",
+    ),
+    "wrong_type": (chat(free="yes"), "at endpoints[0].free: 'yes' cannot be used; write true or false"),
     "capital_name": ({**GOOD, "integration": "Acme"}, f"at integration: 'Acme' {NO_LABEL}"),
     "dotted_name": ({**GOOD, "integration": "a.b"}, f"at integration: 'a.b' {NO_LABEL}"),
     "hyphen_name": ({**GOOD, "integration": "-a"}, f"at integration: '-a' {NO_LABEL}"),
@@ -181,10 +187,13 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         chat(method="post"),
         "at endpoints, chat: 'post' is no method; use one of GET, POST, PUT, PATCH, DELETE",
     ),
-    "path": (chat(path="v1/chat"), "at endpoints, chat: the path template 'v1/chat' must begin with /"),
+    "path": (
+        chat(path="v1/chat"),
+        "at endpoints, chat: the path template 'v1/chat' must begin with /; write '/v1/chat'",
+    ),
     "allow_slash": (
         chat(path="/v1/{model}", allow={"model": ["/"]}),
-        "at endpoints, chat: the parameter 'model' may not allow '/': only one character or one escape",
+        "at endpoints, chat: the parameter 'model' may not allow '/'; name one character or one escape",
     ),
     "no_reader": (
         chat(reader=""),
@@ -193,11 +202,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "no_bound": (chat(bound=""), "at endpoints, chat: a metered route needs a reader and a bound"),
     "no_model": (
         chat(model={}),
-        "at endpoints, chat: a metered route needs model: {body: ...}, {path: ...} or {fixed: ...}",
+        "at endpoints, chat: a metered route names no model; add model: {body: ...}, {path: ...} or {fixed: ...}",
     ),
     "model_parameter": (
         chat(path="/v1/{id}", model={"path": "model"}),
-        "at endpoints, chat: 'model' is not a parameter of its path; name one of ['id']",
+        "at endpoints, chat: 'model' is not a parameter of its path, /v1/{id}; name one of: id",
     ),
     "object_parameter": (
         chat(objects={"at": "file_id"}),
@@ -207,11 +216,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         chat(free=True, reader="", objects={"creates": True}),
         "at endpoints, chat: objects can only be recorded by a reader; name one",
     ),
-    "reader_name": (chat(reader="chatt"), "at endpoints, chat: reader: 'chatt' is not defined; known: chat"),
-    "bound_name": (chat(bound="chatt"), "at endpoints, chat: bound: 'chatt' is not defined; known: chat"),
+    "reader_name": (chat(reader="chatt"), "at endpoints, chat: reader: 'chatt' is not defined; did you mean chat?"),
+    "bound_name": (chat(bound="chatt"), "at endpoints, chat: bound: 'chatt' is not defined; did you mean chat?"),
     "borrowed_reader": (
         chat(reader="acme/none"),
-        "at endpoints, chat: reader: 'acme/none' is not defined; known: chat",
+        "at endpoints, chat: reader: 'acme/none' is not defined; known here: chat",
     ),
     "borrowed_from_nobody": (
         chat(reader="nobody/chat"),
@@ -219,11 +228,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     ),
     "reader_sum": (
         {**GOOD, "readers": {"chat": {"source": "x", "usage": ["usage"], "units": {"input_tokens": ""}}}},
-        "at readers[...]: an empty path is not a path",
+        "at readers.chat: an empty path is not a path",
     ),
     "bound_unknown": (
         {**GOOD, "bounds": {"chat": {"input": [], "outputs": {}}}},
-        "at bounds[...]: Object contains unknown field `outputs`",
+        "at bounds.chat.outputs: there is no such key; did you mean output?",
     ),
 }
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from proxy.errors import BadConfig
-from proxy.loading.rates import load_rates, oldest_check
+from proxy.loading.rates import load_rates, load_units, read_rates
 from proxy.loading.shipped import shipped
 from proxy.loading.yaml import read_yaml
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard, is_glob
@@ -209,9 +209,15 @@ def row(text: str, top: str = "") -> str:
 QUOTED = 'write a plain decimal such as "1.25"'
 ROW = "at models[0].rates[0]"
 BAD_FILES = {
-    "unquoted": (row("unit: input_tokens, usd: 1.25"), f'{ROW}.usd: 1.25 is not quoted; write "1.25"'),
-    "unquoted whole": (row("usd: {input_tokens: 2}"), f'{ROW}.usd: 2 is not quoted; write "2"'),
-    "unquoted nan": (row("unit: input_tokens, usd: .nan"), f'{ROW}.usd: nan is not quoted; write "nan"'),
+    "unquoted": (
+        row("unit: input_tokens, usd: 1.25"),
+        f'{ROW}.usd: 1.25 is not quoted, so it would be rounded; write "1.25"',
+    ),
+    "unquoted whole": (row("usd: {input_tokens: 2}"), f'{ROW}.usd: 2 is not quoted, so it would be rounded; write "2"'),
+    "unquoted nan": (
+        row("unit: input_tokens, usd: .nan"),
+        f'{ROW}.usd: nan is not quoted, so it would be rounded; write "nan"',
+    ),
     "nan": (row('unit: input_tokens, usd: "nan"'), f"{ROW}.usd: 'nan' is not a decimal number; {QUOTED}"),
     "infinite": (
         row('unit: input_tokens, usd: "Infinity"'),
@@ -229,29 +235,44 @@ BAD_FILES = {
         row('unit: input_tokens, per: 10, usd: "1000001"'),
         f"{ROW}.usd: '1000001' is more than 100000 USD a unit; correct usd or per: 10",
     ),
-    "bool": (row("unit: input_tokens, usd: yes"), "at models[0].rates[0].usd: Expected `int | float | str | object`"),
+    "bool": (
+        row("unit: input_tokens, usd: yes"),
+        "at models[0].rates[0].usd: True cannot be used; write text in quotes or a ",
+    ),
     "unknown unit": (
         row('unit: input_token, usd: "1"'),
-        f"{ROW}: 'input_token' is no unit; use a unit of units.yaml, or add it there",
+        f"{ROW}: 'input_token' is no unit; did you mean input_tokens? (or add it to units.yaml)",
     ),
     "unknown key": (
         row('unit: input_tokens, usd: "1", from: 2026-01-01'),
-        f"{ROW}: Object contains unknown field `from`",
+        f"{ROW}.from: there is no such key; known here: context_above, per",
     ),
-    "unknown top key": (ONE + "currency: EUR\n", "Object contains unknown field `currency`; see the reference"),
+    "unknown top key": (ONE + "currency: EUR\n", "at currency: there is no such key; known here: checked, fees"),
     "per": (row('unit: input_tokens, usd: "1", per: 0'), f"{ROW}.per: 0 is too small; write a whole number from 1 up"),
     "per of the file": (row('unit: input_tokens, usd: "1"', "per: 0\n"), "at per: 0 is too small; write a whole"),
-    "per fraction": (row('unit: input_tokens, usd: "1", per: 1.5'), f"{ROW}.per: Expected `int | null`, got `float`"),
+    "per fraction": (
+        row('unit: input_tokens, usd: "1", per: 1.5'),
+        f"{ROW}.per: 1.5 cannot be used; write a whole number",
+    ),
     "context": (row('unit: input_tokens, usd: "1", context_above: 0'), f"{ROW}.context_above: 0 is too small; write"),
     "window": (ONE.replace("match", "window: 0, match"), "at models[0].window: 0 is too small; write a whole number"),
     "output": (ONE.replace("match", "output_max: -1, match"), "at models[0].output_max: -1 is too small; write"),
     "no such date": (
         row('unit: input_tokens, usd: "1", since: 2026-02-30'),
-        "a value is not what it looks like (day is out of range for month); correct it, or quote it",
+        "line 4, column 69: 2026-02-30 is not what it looks like (day is out of range for month); correct it, or",
     ),
-    "no date": (row('unit: input_tokens, usd: "1", since: soon'), f"{ROW}.since: Invalid RFC3339 encoded date"),
-    "checked": (ONE.replace("2026-11-21", "lately"), "at checked: Invalid RFC3339 encoded date"),
-    "no checked": (ONE.replace("checked: 2026-11-21\n", ""), "Object missing required field `checked`"),
+    "no date": (
+        row('unit: input_tokens, usd: "1", since: soon'),
+        f"{ROW}.since: 'soon' cannot be used; write a date such as 2026-11-21",
+    ),
+    "checked": (
+        ONE.replace("2026-11-21", "lately"),
+        "at checked: 'lately' cannot be used; write a date such as 2026-11-21",
+    ),
+    "no checked": (
+        ONE.replace("checked: 2026-11-21\n", ""),
+        "at checked: it is missing; add checked: a date such as 2026-11-21",
+    ),
     "no source": (ONE.replace("somewhere", '""'), "at source: '' cannot be used; say where the prices come from"),
     "integration": (
         ONE.replace("p\n", "Open_AI\n", 1),
@@ -272,11 +293,14 @@ BAD_FILES = {
         row('unit: input_tokens, usd: "1", tier: [a, a]'),
         f"{ROW}: 'input_tokens' is given twice; tell the two apart",
     ),
-    "neither form": (row('usd: "1"'), f"{ROW}: None as unit; write either unit: NAME and usd:"),
-    "both forms": (row('unit: input_tokens, usd: {input_tokens: "1"}'), f"{ROW}: 'input_tokens' as unit; write either"),
+    "neither form": (row('usd: "1"'), f"{ROW}.usd: '1' is not for one unit; write unit: NAME and usd:"),
+    "both forms": (
+        row('unit: input_tokens, usd: {input_tokens: "1"}'),
+        f"{ROW}.usd: {{'input_tokens': '1'}} is not a price alone; write",
+    ),
     "fee": (
         ONE + 'fees: [{match: ["*"], rates: [{unit: web_search, usd: "1"}]}]\n',
-        "at fees[0].rates[0]: 'web_search' is no unit; use a unit of units.yaml",
+        "at fees[0].rates[0]: 'web_search' is no unit; did you mean web_searches?",
     ),
     "percent": (
         ONE + 'regions: [{region: us, percent: "-5", family: tokens, match: ["*"]}]\n',
@@ -284,9 +308,9 @@ BAD_FILES = {
     ),
     "unquoted percent": (
         ONE + 'regions: [{region: us, percent: 10, family: tokens, match: ["*"]}]\n',
-        'at regions[0].percent: 10 is not quoted; write "10"',
+        'at regions[0].percent: 10 is not quoted, so it would be rounded; write "10"',
     ),
-    "not a mapping": ("- 1\n", "Expected `object`, got `array`; see the reference"),
+    "not a mapping": ("- 1\n", "[1] cannot be used; write a mapping"),
     "not YAML": ("a: [\n", "line 2, column 1: did not find expected node content"),
 }
 
@@ -304,14 +328,17 @@ def test_refuses_a_bad_file(write: Callable[..., Path], name: str) -> None:
 @pytest.mark.parametrize(
     ("units", "message"),
     [
-        ("units: {a: {family: f, meaning: m, fallback: b}}", "at units.a.fallback: 'b' is no unit; name one of this"),
+        ("units: {a: {family: f, meaning: m, fallback: b}}", "at units.a.fallback: 'b' is no unit; known here: a"),
         ("units: {a: {family: f, meaning: m, fallback: a}}", "at units.a.fallback: a -> a is a circle; break it"),
         (
             "units:\n  a: {family: f, meaning: m, fallback: b}\n  b: {family: f, meaning: m, fallback: a}\n",
             "at units.a.fallback: a -> b -> a is a circle; break it at one unit",
         ),
-        ("units: {a: {family: f}}", "at units[...]: Object missing required field `meaning`"),
-        ("units: {a: {family: f, meaning: m, price: 1}}", "at units[...]: Object contains unknown field `price`"),
+        ("units: {a: {family: f}}", "at units.a.meaning: it is missing; add meaning: text in quotes"),
+        (
+            "units: {a: {family: f, meaning: m, price: 1}}",
+            "at units.a.price: there is no such key; known here: fallback, family, meaning",
+        ),
     ],
 )
 def test_refuses_a_bad_registry(write: Callable[..., Path], units: str, message: str) -> None:
@@ -333,10 +360,33 @@ def test_refuses_what_is_missing_or_given_in_two_files(write: Callable[..., Path
         load_rates(write("plain", p=ONE), write("own", mine=ONE))
 
 
-def test_the_oldest_check_of_a_folder_counts(tmp_path: Path) -> None:
-    for name, checked in (("a", "2026-11-21"), ("b", "2026-03-01"), ("units", "1999-01-01")):
-        (tmp_path / f"{name}.yaml").write_text(f"checked: {checked}\n")
-    assert oldest_check(tmp_path) == date(2026, 3, 1)
+def test_the_oldest_check_of_an_integration_counts(write: Callable[..., Path]) -> None:
+    older, other = ONE.replace("2026-11-21", "2026-03-01"), ONE.replace("integration: p", "integration: q")
+    built_in = write(p=ONE, q=other, more=older.replace("[m]", "[n]"))
+    assert read_rates(built_in).checked == {"p": date(2026, 3, 1), "q": date(2026, 11, 21)}
+    own = write("own", units=None, mine=other.replace("2026-11-21", "2025-01-01"))
+    assert read_rates(built_in, own).checked == {"p": date(2026, 3, 1), "q": date(2025, 1, 1)}
+
+
+def test_units_of_both_folders_are_known(write: Callable[..., Path]) -> None:
+    built_in = write(p=ONE)
+    own = write("own", units="units: {pages: {family: fees, meaning: pages}}")
+    assert load_units(built_in) == {"input_tokens", "output_tokens", "cache_read_tokens", "web_searches"}
+    assert load_units(built_in, own) == load_units(built_in) | {"pages"}
+    assert load_units(built_in, write("bare", units=None)) == load_units(built_in)
+
+
+def test_all_that_is_wrong_is_told_at_once(write: Callable[..., Path]) -> None:
+    bad = HEAD + 'models: [{match: [], rates: [{usd: {tokens: "1", input_tokens: 2}}]}, {match: [m], rates: []}]\n'
+    with pytest.raises(BadConfig) as refused:
+        load_rates(write(p=ONE.replace("usd", "eur"), q=bad), write("own", units=None, mine=ONE.replace('"1"', '"-1"')))
+    assert [problem.partition(": at ")[2].split(":")[0] for problem in refused.value.problems] == [
+        "models[0].rates[0].eur",
+        "models[0].rates[0].usd",
+        "models[0].match",
+        "models[1].rates",
+        "models[0].rates[0].usd",
+    ]
 
 
 class TestBuiltIn:

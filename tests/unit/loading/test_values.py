@@ -80,7 +80,7 @@ def test_secrets_fit_into_a_header() -> None:
 def test_decode() -> None:
     assert decode(Path, "a/b") == Path("a/b")
     assert decode(Address, "h:1") == Address("h", 1)
-    with pytest.raises(ValueError, match="expected text, got int"):
+    with pytest.raises(ValueError, match="expected text in quotes"):
         decode(Path, 5)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.providers.template import compile_template
+from proxy.providers.template import compile_template, overlap
 
 MODEL = compile_template("/v1/{version:v1|v1beta}/models/{model}:run", {"model": [":", "%2F", "%3A", "@"]})
 
@@ -86,7 +86,7 @@ def test_a_dot_segment_never_matches_in_the_last_place_either() -> None:
 
 @pytest.mark.parametrize("extra", ["/", "..", "%", "%2", "%2G", "ab", " ", "?", "#", "\\", "[a-z]", ".*", ""])
 def test_refuses_to_allow_more_than_one_character_or_escape(extra: str) -> None:
-    with pytest.raises(ValueError, match="only one character or one escape"):
+    with pytest.raises(ValueError, match="name one character or one escape"):
         compile_template("/x/{id}", {"id": [extra]})
 
 
@@ -97,3 +97,29 @@ def test_refuses_what_is_no_path() -> None:
 
 def test_a_long_hostile_path_is_judged_at_once() -> None:
     assert MODEL.match("/v1/v1/models/" + "a:" * 4_000) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "path"),
+    [
+        ("/v1/chat", "/v1/chat", "/v1/chat"),
+        ("/v1/chat", "/v1/talk", ""),
+        ("/v1/{a}", "/v1/{b}", "/v1/x"),
+        ("/v1/{a}", "/v1/{b}/c", ""),
+        ("/v1/{a}/c", "/v1/b/{c}", "/v1/b/c"),
+        ("/v1/{a}:run", "/v1/{b}", ""),
+        ("/v1/{a}:run", "/v1/{b:x:run|y}", "/v1/x:run"),
+        ("/{v:v1|v2}/m", "/{w:v2|v3}/m", "/v2/m"),
+        ("/{v:v1|v2}/m", "/{w:v3|v4}/m", ""),
+        ("/v1/pre-{a}", "/v1/{b}.json", "/v1/pre-x.json"),
+        ("/v1/..{a}", "/v1/{b}", "/v1/..x"),
+    ],
+)
+def test_two_templates_overlap_where_one_path_fits_both(one: str, other: str, path: str) -> None:
+    first, second = compile_template(one, {}), compile_template(other, {})
+    assert overlap(first, second) == overlap(second, first) == path
+
+
+def test_what_a_parameter_allows_makes_it_overlap() -> None:
+    run = compile_template("/v1/{model}:run", {})
+    assert overlap(run, compile_template("/v1/{model}", {"model": [":"]})) == "/v1/x:run"

@@ -1,0 +1,110 @@
+"""What a file of `config/providers` may say: the types of the file, and what is checked without any other file."""
+
+import re
+
+from msgspec import Struct, field
+
+from proxy.bounds.spec import BoundSpec
+from proxy.errors import Refusal
+from proxy.loading.faults import Faults
+from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplice
+from proxy.providers.envelope import Envelope
+from proxy.providers.integration import RESERVED_NAMES, KeyOut, UpstreamError
+from proxy.usage.spec import ReaderSpec
+
+_LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
+_PLACE = re.compile(r"bearer|token|bare|header:[a-z0-9-]+|query:[A-Za-z0-9_.-]+")
+_ACCOUNT = (Refusal.UPSTREAM_AUTH.code, Refusal.UPSTREAM_FUNDS.code)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the provider's SDKs put a key (bearer, token, bare, `header:NAME`, `query:NAME`), and where ours goes."""
+
+    places: tuple[str, ...] = field(name="in")
+    out: KeyOut
+
+
+class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """One route as the file writes it; see `providers/endpoint.py` for what each part means."""
+
+    name: str
+    method: str
+    path: str
+    allow: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    free: bool = False
+    model: ModelAt = ModelAt()
+    stream: str = ""
+    streams_always: bool = False
+    reader: str = ""
+    bound: str = ""
+    usage_splice: UsageSplice | None = None
+    output_splice: bool = False
+    refuse: tuple[RefuseRule, ...] = ()
+    objects: ObjectRule = ObjectRule()
+    json_body: bool = True
+
+
+class Example(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a newcomer calls this provider through Faregate: `{base}` and `{key}` are filled in when it is printed."""
+
+    curl: str
+    python: str
+
+
+class Probe(Struct, frozen=True, forbid_unknown_fields=True):
+    """The cheapest request that tells whether the provider takes our key: a GET of a free route, with these headers."""
+
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class ProviderFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of `config/providers`. `hosts` are origins; one alone is the default upstream."""
+
+    integration: str
+    source: str
+    hosts: tuple[str, ...]
+    key: KeyFile
+    endpoints: tuple[EndpointFile, ...]
+    envelope: Envelope | str
+    strip_headers: tuple[str, ...] = ()
+    upstream_errors: tuple[UpstreamError, ...] = ()
+    readers: dict[str, ReaderSpec] = field(default_factory=dict)
+    bounds: dict[str, BoundSpec] = field(default_factory=dict)
+    example: Example | None = None
+    probe: Probe | None = None
+
+
+def check_file(content: ProviderFile) -> None:
+    """Refuse what a file says that cannot be, wherever its readers and bounds come from. Raises BadConfig."""
+    name, faults = content.integration, Faults()
+    if not _LABEL.fullmatch(name) or name in RESERVED_NAMES or name.endswith("-proxy"):
+        faults.add(f"at integration: {name!r} cannot be a subdomain's label; use a-z, 0-9 and single hyphens")
+    if not content.source.strip():
+        faults.add("at source: it is empty; name the page or package, its version and the date")
+    for host in content.hosts:
+        if not _ORIGIN.fullmatch(host):
+            faults.add(f"at hosts: {host!r} is no origin; write https://HOST, without path or slash")
+    for place in content.key.places:
+        if not _PLACE.fullmatch(place):
+            faults.add(
+                f"at key.in: {place!r} is no place for a key; "
+                "use bearer, token, bare, header:NAME (lower case) or query:NAME"
+            )
+    if "{key}" not in content.key.out.value:
+        faults.add(f"at key.out.value: {content.key.out.value!r} has no {{key}}; say where the key goes")
+    for error in content.upstream_errors:
+        if error.refusal not in _ACCOUNT:
+            faults.add(
+                f"at upstream_errors: {error.refusal!r} is not a refusal about the operator's account; "
+                f"use {' or '.join(_ACCOUNT)}"
+            )
+    faults.settle()
+
+
+def stripped_headers(content: ProviderFile) -> frozenset[str]:
+    """Return the headers that never go up: the file's own, and every one that carries a key, theirs or ours."""
+    places = (place.removeprefix("header:") for place in content.key.places if place.startswith("header:"))
+    return frozenset(name.lower() for name in (*content.strip_headers, *places, content.key.out.header))
