@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from ssl import Purpose, SSLContext, SSLError, create_default_context
+from ssl import Purpose, SSLContext, create_default_context
 
 import uvloop
 from aiohttp import web
@@ -33,19 +33,21 @@ from proxy.jobs.last_used import keep_last_used
 from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
-from proxy.loading.providers import Provider, load_providers
-from proxy.loading.rates import read_rates
+from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
+from proxy.loading.places import load_pair
+from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
 from proxy.logs import start_logging
 from proxy.metrics import Metrics
-from proxy.providers.integration import Policy
+from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
+from proxy.reload import Read, Reloader
 from proxy.sandbox.pace import Pace
 from proxy.sandbox.server import Sandbox
-from proxy.sandbox.shapes import shapes_from
+from proxy.sandbox.shapes import Shapes, shapes_from
 from proxy.steps.invoke import Refusing
 from proxy.steps.meter import HeldBytes
 from proxy.store.journal import Journal, journal_path
@@ -56,7 +58,7 @@ from proxy.upstream.client import HttpUpstream, Patience
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
-from proxy.web.operator.doors import OperatorDoors
+from proxy.web.operator.doors import Names, OperatorDoors
 from proxy.web.ops import Readiness
 
 PORTS = 65_536
@@ -95,51 +97,75 @@ class SystemIds:
         return f"{prefix}_{self._ulids.next(self._clock.now() // 1000)}"
 
 
-class Opened(Struct, frozen=True):
-    """A house that is open."""
+class InForce(Struct, frozen=True):
+    """What a reload changes, as one value: a call is handed the doors of its moment, and keeps them."""
 
     doors: Doors
+    upstream: HttpUpstream
+    catalogue: Catalogue
+
+
+class Opened(Struct):
+    """A house that is open. `now` is what is in force; only a reload sets it."""
+
+    now: InForce
     store: SqliteStore
     journal: Journal
-    providers: Mapping[str, Provider]
+    sandboxes: "Sandboxes"
     clock: SystemClock
     ids: SystemIds
     readiness: Readiness
     admin_token: str
 
+    @property
+    def doors(self) -> Doors:
+        """The doors of this moment."""
+        return self.now.doors
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Raises BadConfig if the house cannot be opened."""
-    return _run(settings, greet=False)
+
+def serve(settings: Settings, read: Read) -> int:
+    """Serve until SIGTERM or SIGINT; at SIGHUP, `read` the settings anew. Raises BadConfig if it cannot begin."""
+    return _run(settings, read, greet=False)
 
 
-def demo(settings: Settings) -> int:
+def demo(settings: Settings, read: Read) -> int:
     """Serve with everything ready to try: a tenant, a key, credit, and the sandbox wherever no real key is set."""
-    known = (path.stem for path in sorted((shipped("config") / "sandbox").glob("*.yaml")))
-    return _run(demo_settings(settings, known), greet=True)
+    known = tuple(path.stem for path in sorted((shipped("config") / "sandbox").glob("*.yaml")))
+    return _run(demo_settings(settings, known), lambda: demo_settings(read(), known), greet=True)
 
 
-def _run(settings: Settings, *, greet: bool) -> int:
+def _run(settings: Settings, read: Read, *, greet: bool) -> int:
     start_logging(settings.log.level, json_lines=settings.log.format == "json")
     for warning in settings.warnings:
         _log.warning("%s", warning)
-    return uvloop.run(_main(settings, greet=greet))
+    return uvloop.run(_main(settings, read, greet=greet))
 
 
-async def _main(settings: Settings, *, greet: bool) -> int:
-    stop = Stop()
+async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
+    stop, hung_up = Stop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
+    # A demo belongs to its terminal, and ends with it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.ask if greet else hung_up.set)
+    tls = edge_tls(settings.tls)
     async with open_house(settings, stop.broke) as house, contextlib.AsyncExitStack() as listeners:
-        operator = web.AppRunner(operator_app(operator_doors(house)), access_log=None, shutdown_timeout=TASKS_GRACE_S)
+        count = partial(house.doors.metrics.reloads.add, 1)
+        reloader = Reloader(settings, house.now.catalogue, read, partial(renew, house, tls), count)
+        desk = operator_doors(house, reloader)
+        operator = web.AppRunner(operator_app(desk), access_log=None, shutdown_timeout=TASKS_GRACE_S)
         at = settings.operator_listen
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
         await recover_all(house)
-        carry = partial(serve_call, doors=house.doors)
-        edge = edge_runner(carry, edge_limits(settings), shutdown_timeout=TASKS_GRACE_S)
-        tls = edge_tls(settings.tls)
+        edge = edge_runner(
+            lambda head, sink: serve_call(head, sink, house.doors),
+            edge_limits(settings),
+            shutdown_timeout=TASKS_GRACE_S,
+        )
         edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
         settle_memory()
+        jobs = Tasks()
+        listeners.push_async_callback(jobs.drain, 0)
+        _ = jobs.start(reloader.keep_reloading(hung_up), name="reload")
         house.readiness.ready()
         _log.info(
             "serving %s on %s; operator API and metrics on %s",
@@ -151,7 +177,13 @@ async def _main(settings: Settings, *, greet: bool) -> int:
             operator_access = (operator_at, house.admin_token)
             sys.stdout.write(
                 await welcome(
-                    house.store, house.clock, house.ids, make_secret, house.providers, edge_at, operator_access
+                    house.store,
+                    house.clock,
+                    house.ids,
+                    make_secret,
+                    house.now.catalogue.providers,
+                    edge_at,
+                    operator_access,
                 )
             )
             sys.stdout.flush()
@@ -183,19 +215,14 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
     """Open everything in order, and close it in the reverse one. Raises BadConfig."""
     clock = SystemClock()
     ids = SystemIds(clock)
-    rates = read_rates(shipped("rates"), settings.rates_dir)
-    card = rates.card
-    providers = load_providers(shipped("config") / "providers", settings.providers_dir)
+    catalogue = load_catalogue(settings.providers_dir, settings.rates_dir)
+    check_upstreams(settings, catalogue.providers)
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
-        integrations = {}
-        for name, chosen in settings.providers.items():
-            if chosen.enabled:
-                origin = await origin_of(stack, providers[name], chosen, settings.sandbox)
-                policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
-                integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
+        sandboxes = Sandboxes(stack, settings.sandbox)
+        integrations = await switch_on(settings, catalogue.providers, sandboxes)
         store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit, broke=broke)
-        await store.open(card)
+        await store.open(catalogue.card)
         stack.push_async_callback(store.close)
         limits = settings.limits
         patience = Patience(limits.connect_timeout_s, limits.answer_timeout_s, limits.stall_timeout_s)
@@ -220,34 +247,74 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             top_up_url=f"{settings.public_url}/billing",
         )
         metrics.watch(lambda: (call.held for call in doors.running))
-        checked = datetime.combine(min(rates.checked.values()), datetime.min.time(), UTC).timestamp()
-        metrics.rates_age.set_function(lambda: clock.now() / MICROS_PER_SECOND - checked)
+        now, token = InForce(doors, upstream, catalogue), admin_token(settings)
+        house = Opened(now, store, journal, sandboxes, clock, ids, Readiness(), token)
+        metrics.rates_age.set_function(lambda: rates_age_s(house))
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
         _ = jobs.start(keep_watch(doors), name="watch")
         _ = jobs.start(keep_last_used(store), name="last used")
-        yield Opened(doors, store, journal, providers, clock, ids, Readiness(), admin_token(settings))
+        yield house
 
 
-async def origin_of(
-    stack: contextlib.AsyncExitStack, provider: Provider, chosen: ProviderSettings, pace: SandboxPace
-) -> str:
-    """Return where calls of an integration go: its own host, the operator's, or a sandbox started for it."""
-    if chosen.sandboxed:
-        path = shipped("config") / "sandbox" / f"{provider.name}.yaml"
-        sandbox = Sandbox(
-            shapes_from(read_yaml(path), provider.name), Pace(pace.first_token_ms, pace.tokens_per_second)
-        )
-        origin = await sandbox.start()
-        stack.push_async_callback(sandbox.stop)
-        return origin
-    if chosen.upstream:
-        return str(chosen.upstream)
-    if len(provider.hosts) != 1:
-        raise BadConfig(
-            f"providers.{provider.name}.upstream is not set: the provider has no single public host; set it to yours"
-        )
-    return provider.hosts[0]
+def rates_age_s(house: Opened) -> float:
+    """Return how long ago the oldest rates in force were held against their source, in seconds."""
+    checked = datetime.combine(house.now.catalogue.oldest_check, datetime.min.time(), UTC)
+    return house.clock.now() / MICROS_PER_SECOND - checked.timestamp()
+
+
+async def renew(house: Opened, tls: SSLContext | None, settings: Settings, catalogue: Catalogue) -> None:
+    """Put providers and rates in force for calls that begin from now on; the edge's certificate is read anew.
+
+    Raises BadConfig or LedgerUnavailable, and then what was in force still is.
+    """
+    integrations = await switch_on(settings, catalogue.providers, house.sandboxes)
+    upstream = await house.now.upstream.renewed(integrations)
+    if tls is not None and settings.tls.cert is not None and settings.tls.key is not None:
+        await asyncio.to_thread(load_pair, tls, settings.tls.cert, settings.tls.key)
+    await house.store.use_rates(catalogue.card, house.clock.now())
+    rooms = House(settings.base_domain, integrations, settings.trusted_proxies.networks)
+    doors = structs.replace(house.doors, house=rooms, upstream=upstream)
+    house.now = InForce(doors, upstream, catalogue)
+    upstream.succeed()
+    logging.getLogger().setLevel(settings.log.level.upper())
+
+
+async def switch_on(
+    settings: Settings, providers: Mapping[str, Provider], sandboxes: "Sandboxes"
+) -> dict[str, Integration]:
+    """Return the integrations that are on, each with where its calls go: its host, the operator's, or a sandbox."""
+    integrations = {}
+    for name, chosen in settings.providers.items():
+        if chosen.enabled:
+            origin = str(chosen.upstream) or providers[name].hosts[0]
+            if chosen.sandboxed:
+                origin = await sandboxes.origin(name)
+            policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
+            integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
+    return integrations
+
+
+def shapes_of(integration: str) -> Shapes:
+    """Read what the sandbox answers for an integration."""
+    return shapes_from(read_yaml(shipped("config") / "sandbox" / f"{integration}.yaml"), integration)
+
+
+class Sandboxes:
+    """The built-in imitations of providers: each is started when it is first asked for, and runs until the end."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack, pace: SandboxPace) -> None:
+        self._stack = stack
+        self._pace = Pace(pace.first_token_ms, pace.tokens_per_second)
+        self._origins: dict[str, str] = {}
+
+    async def origin(self, integration: str) -> str:
+        """Return where the sandbox of an integration listens."""
+        if integration not in self._origins:
+            sandbox = Sandbox(await asyncio.to_thread(shapes_of, integration), self._pace)
+            self._origins[integration] = await sandbox.start()
+            self._stack.push_async_callback(sandbox.stop)
+        return self._origins[integration]
 
 
 async def recover_all(house: Opened) -> None:
@@ -310,10 +377,8 @@ async def listen(
     raise BadConfig(f"port {at.port} of {at.host} is taken; stop what uses it, or set {variable}=HOST:PORT")
 
 
-def operator_doors(house: Opened) -> OperatorDoors:
+def operator_doors(house: Opened, reloader: Reloader) -> OperatorDoors:
     """Return what the operator API may reach."""
-    card = house.store.rate_card()
-    units = {rate.unit for models in card.integrations.values() for model in models for rate in model.rates}
     return OperatorDoors(
         store=house.store,
         clock=house.clock,
@@ -322,8 +387,8 @@ def operator_doors(house: Opened) -> OperatorDoors:
         admin_token=house.admin_token,
         readiness=house.readiness,
         registry=house.doors.metrics.registry,
-        integrations=frozenset(house.providers),
-        units=frozenset(units | set(card.fallbacks)),
+        names=lambda: Names(frozenset(house.now.catalogue.providers), house.now.catalogue.units),
+        reload=reloader.reload,
     )
 
 
@@ -348,13 +413,10 @@ def settle_memory() -> None:
 
 def edge_tls(tls: Tls) -> SSLContext | None:
     """Return the edge's certificate, if one is set. Raises BadConfig for files that are none."""
-    if tls.cert is None:
+    if tls.cert is None or tls.key is None:
         return None
     context = create_default_context(Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(tls.cert, tls.key)
-    except (OSError, SSLError) as error:
-        raise BadConfig(f"tls: {tls.cert} and {tls.key} are no certificate and its key ({error})") from None
+    load_pair(context, tls.cert, tls.key)
     return context
 
 

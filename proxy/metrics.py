@@ -59,6 +59,7 @@ class Metrics:
         self.lag = histogram("settlement_lag_seconds", "Time from the last byte read to the settlement.", _FAST)
         self.commit = histogram("ledger_commit_seconds", "Time that one ledger commit takes.", _FAST)
         self.batch = histogram("ledger_batch_size", "Operations that one ledger commit carries.", _BATCH)
+        self.reloads = counter("reloads", "Reloads of the files by how they ended: applied or refused.", "outcome")
         self.held = Gauge("faregate_held_usd", "USD on hold by running calls.", registry=registry)
         self.open_holds = Gauge("faregate_open_holds", "Holds of running calls.", registry=registry)
         self.rates_age = Gauge(

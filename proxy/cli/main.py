@@ -13,7 +13,7 @@ from proxy.cli.config import config
 from proxy.cli.keys import key
 from proxy.cli.ledger import calls, ledger
 from proxy.cli.margins import margin
-from proxy.cli.server import demo, serve
+from proxy.cli.server import demo, reload, serve
 from proxy.cli.tenants import tenant
 from proxy.cli.wallets import balance, credit
 from proxy.errors import BadConfig, FaregateError
@@ -25,7 +25,7 @@ def faregate() -> None:
     """Faregate: a metering reverse proxy in front of AI providers."""
 
 
-for _command in (serve, demo, config, tenant, key, credit, balance, margin, ledger, calls, audit, completion):
+for _command in (serve, demo, reload, config, tenant, key, credit, balance, margin, ledger, calls, audit, completion):
     faregate.add_command(_command)
 
 

@@ -46,13 +46,20 @@ def load_catalogue(providers_dir: Path | None = None, rates_dir: Path | None = N
 
 
 def check_upstreams(settings: Settings, providers: Mapping[str, Provider]) -> None:
-    """Refuse an integration that is switched on and has nowhere to go. Raises BadConfig."""
+    """Refuse an integration that is switched on and whose calls would have nowhere to go. Raises BadConfig."""
     faults = Faults()
+    file = settings.file or "environment"
+    sandboxed = {path.stem for path in (shipped("config") / "sandbox").glob("*.yaml")}
     for name, chosen in settings.providers.items():
+        if chosen.sandboxed and name not in sandboxed:
+            faults.add(
+                f"{file}: providers.{name}.upstream is 'sandbox': the sandbox does not imitate it; set an origin, "
+                "or leave it out"
+            )
         if chosen.enabled and not chosen.upstream and len(providers[name].hosts) != 1:
             hosts = ", ".join(providers[name].hosts) or "none of its own"
             faults.add(
-                f"{settings.file or 'environment'}: providers.{name}.upstream is not set: the provider has no single "
+                f"{file}: providers.{name}.upstream is not set: the provider has no single "
                 f"public host ({hosts}); set it to yours, such as https://HOST"
             )
     faults.settle()

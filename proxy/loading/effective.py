@@ -32,6 +32,24 @@ def effective(settings: Settings, environ: Mapping[str, str]) -> list[Effective]
     return list(_walk(Options, settings, merge(content, tree), "", environ))
 
 
+def leaves(settings: Options) -> Iterator[tuple[str, object]]:
+    """Yield every setting by its name in the file, each provider's under its own name. Secrets are as they are."""
+    yield from _leaves(Options, settings, "")
+
+
+def _leaves(kind: type[Struct], values: Any, place: str) -> Iterator[tuple[str, object]]:
+    for field in structs.fields(kind):
+        name, value = f"{place}{field.name}", getattr(values, field.name)
+        inner = mapping_of(field.type)
+        if inner is not None:
+            for key, each in value.items():
+                yield from _leaves(inner, each, f"{name}.{key}.")
+        elif isinstance(field.type, type):
+            yield from _leaves(field.type, value, f"{name}.")
+        else:
+            yield name, value
+
+
 def masked(secret: str) -> str:
     """Return what may be shown of a secret: enough to tell one from another, too little to use it."""
     if not secret:

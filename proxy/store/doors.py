@@ -260,6 +260,13 @@ class Registry(Protocol):
         """Take a margin out of force, as a new version of the table. BadRequest (404) if there is none."""
         ...
 
+    async def use_rates(self, card: RateCard, at: int) -> None:
+        """Put a rate card in force for calls that begin from now on, and keep it for good under its version.
+
+        Raises BadConfig if another card has that version.
+        """
+        ...
+
     async def margin_rows(self) -> Sequence[MarginRow]:
         """Return the margins in force."""
         ...

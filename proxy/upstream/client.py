@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Self
 
 from aiohttp.http import RawResponseMessage
@@ -87,35 +87,72 @@ class Route(Struct, frozen=True):
     pool: Pool
 
 
-class HttpUpstream:
-    """Sends requests to the integrations' origins. Make it with `async with`."""
+class Pools:
+    """The pools of a process, one for each origin. They outlive the integrations that a reload puts out of force."""
 
-    def __init__(self, integrations: Mapping[str, Integration], patience: Patience) -> None:
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._tls: ssl.SSLContext | None = None
+        self._pools: dict[Origin, Pool] = {}
+        self._retired: list[Pool] = []
+
+    async def prepare(self, origins: Iterable[Origin]) -> Mapping[Origin, Pool]:
+        """Return the pools of these origins; those that are there are used on, with their connections."""
+        wanted = set(origins)
+        if self._tls is None and any(origin.tls for origin in wanted):
+            self._tls = await asyncio.to_thread(_trust)
+        patience = self._patience
+        for origin in wanted - set(self._pools):
+            context = self._tls if origin.tls else None
+            self._pools[origin] = Pool(origin, context, patience.connect_s, patience.answer_s, patience.stall_s)
+        return {origin: self._pools[origin] for origin in wanted}
+
+    def keep(self, origins: Collection[Origin]) -> None:
+        """Retire the pools of all other origins: what goes through them now is seen through."""
+        self._retired = [pool for pool in self._retired if len(pool)]
+        for origin in [origin for origin in self._pools if origin not in origins]:
+            pool = self._pools.pop(origin)
+            pool.retire()
+            self._retired.append(pool)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for pool in (*self._pools.values(), *self._retired):
+            await pool.close()
+
+
+class HttpUpstream:
+    """Sends requests to the integrations' origins. Make it with `async with`, others beside it with `renewed`."""
+
+    def __init__(self, integrations: Mapping[str, Integration], patience: Patience, pools: Pools | None = None) -> None:
         self._integrations = integrations
         self._patience = patience
+        self._pools = pools or Pools(patience)
         self._routes: dict[str, Route] | None = None
 
     async def __aenter__(self) -> Self:
         """Prepare the integrations. Raises BadConfig for a key that no header can carry."""
         origins = {name: origin_of(integration) for name, integration in self._integrations.items()}
-        tls = await asyncio.to_thread(_trust) if any(origin.tls for origin in origins.values()) else None
-        patience = self._patience
-        pools: dict[Origin, Pool] = {}
-        for origin in origins.values():
-            if origin not in pools:
-                context = tls if origin.tls else None
-                pools[origin] = Pool(origin, context, patience.connect_s, patience.answer_s, patience.stall_s)
-        self._routes = {
-            name: Route(stem_of(integration, origins[name]), pools[origins[name]])
-            for name, integration in self._integrations.items()
-        }
+        stems = {name: stem_of(integration, origins[name]) for name, integration in self._integrations.items()}
+        pools = await self._pools.prepare(origins.values())
+        self._routes = {name: Route(stem, pools[origins[name]]) for name, stem in stems.items()}
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close every connection."""
-        routes, self._routes = self._routes or {}, None
-        for route in routes.values():
-            await route.pool.close()
+        """Close every connection, also those of the upstreams that were made beside it."""
+        self._routes = None
+        await self._pools.close()
+
+    async def renewed(self, integrations: Mapping[str, Integration]) -> Self:
+        """Return an upstream for other integrations beside this one, which goes on; origins keep their connections.
+
+        Raises BadConfig for a key that no header can carry, and then nothing has changed.
+        """
+        return await type(self)(integrations, self._patience, self._pools).__aenter__()
+
+    def succeed(self) -> None:
+        """Be the upstream in force: connections to origins that only others have are not kept for later calls."""
+        self._pools.keep({origin_of(integration) for integration in self._integrations.values()})
 
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> HttpAnswer:
         """Send once and return the answer's head. `leave` is the proof that the call may be sent.

@@ -35,6 +35,7 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self._open: set[Connection] = set()
         self._closed = False
+        self._retired = False
         self._emptied = asyncio.Event()
         self._addresses: list[AddrInfoType] = []
         self._addresses_until = 0.0
@@ -58,7 +59,7 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Take a connection back: for the next call if it can carry one."""
-        if self._closed or not connection.rest():
+        if self._closed or self._retired or not connection.rest():
             connection.abort()
             return
         connection.idle_since = now = self._loop.time()
@@ -70,6 +71,12 @@ class Pool:
         """Close a connection that its user has forgotten. May be called from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop has ended, and its connections with it
             self._loop.call_soon_threadsafe(connection.abort)
+
+    def retire(self) -> None:
+        """Keep no connection any more: calls under way end as they are, and no later one is expected."""
+        self._retired = True
+        while self._idle:
+            self._idle.pop().abort()
 
     async def close(self) -> None:
         """Close every connection, whatever it carries, and wait until they are closed."""

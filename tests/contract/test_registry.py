@@ -7,7 +7,7 @@ import pytest
 from doubles.books import CARD, NOW, credit, make_id, make_key, make_record, make_request, make_tenant, settle
 from msgspec import structs
 
-from proxy.errors import BadRequest
+from proxy.errors import BadConfig, BadRequest
 from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold
 from proxy.ledger.wallet import Short
@@ -266,3 +266,22 @@ async def test_deeds_are_on_record_newest_first(registry: Store) -> None:
     assert everything[-1].by == HOUSE
     assert [deed.seq for deed in await registry.audit(AuditFilter(tenant=TWO.id, before=9), 1)] == [8]
     assert await registry.audit(AuditFilter(action="key", since=NOW + 1, until=NOW + 2), 9) == deeds[6:7]
+
+
+async def test_another_rate_card_is_in_force_at_once_and_kept(registry: Store) -> None:
+    before, margins = registry.rate_card(), registry.margins()
+    other = structs.replace(before, version="card-of-tomorrow", integrations={})
+    await registry.use_rates(other, NOW)
+    assert registry.rate_card() == other
+    assert registry.margins() == margins
+    await registry.use_rates(before, NOW)
+    assert registry.rate_card() == before
+    with pytest.raises(BadConfig):
+        await registry.use_rates(structs.replace(other, integrations=before.integrations), NOW)
+    assert registry.rate_card() == before, "what cannot be kept is not in force"
+
+
+async def test_what_margins_remember_of_prices_goes_with_the_rate_card(registry: Store) -> None:
+    assert registry.margins().recall("market", lambda: 1) == 1
+    await registry.use_rates(structs.replace(registry.rate_card(), version="next"), NOW)
+    assert registry.margins().recall("market", lambda: 2) == 2

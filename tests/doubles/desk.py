@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from proxy.errors import BadConfig
 from proxy.ids import ulid
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.call import CallRecord, Ending, Outcome
@@ -14,7 +15,8 @@ from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.formula import Prices, Used, price
 from proxy.store.sqlite.store import SqliteStore
 from proxy.usage.certainty import Certainty
-from proxy.web.operator.doors import OperatorDoors
+from proxy.web.operator.documents.reload import ReloadDocument
+from proxy.web.operator.doors import Names, OperatorDoors
 from proxy.web.ops import Readiness
 
 TOKEN = "the-admin-token"
@@ -32,6 +34,18 @@ CARD = RateCard(
         ),
         "bolt": (ModelRates(match=("*",), rates=(Rate("input_tokens", "0"),)),),
     },
+)
+
+
+RELOADED = ReloadDocument(
+    rate_card="card-2",
+    previous_rate_card="card-1",
+    integrations=("acme",),
+    settings_changed=("providers.acme.api_key",),
+    providers_changed=(),
+    rates_changed=("acme", "bolt"),
+    needs_restart=("listen",),
+    warnings=("FAREGATE_X names no setting",),
 )
 
 
@@ -66,6 +80,8 @@ class Desk:
         self.path = path
         self.clock, self.ids, self.readiness = StillClock(), CountedIds(), Readiness()
         self.store = SqliteStore(path, self.clock)
+        self.names = Names(frozenset(CARD.integrations), frozenset({"input_tokens", "audio_seconds"}))
+        self.reloads: ReloadDocument | BadConfig = RELOADED
 
     async def open(self) -> OperatorDoors:
         """Open the store and return what the API is handed."""
@@ -78,9 +94,15 @@ class Desk:
             admin_token=TOKEN,
             readiness=self.readiness,
             registry=CollectorRegistry(),
-            integrations=frozenset(CARD.integrations),
-            units=frozenset({"input_tokens", "audio_seconds"}),
+            names=lambda: self.names,
+            reload=self.reload,
         )
+
+    async def reload(self) -> ReloadDocument:
+        """Read no files: say what a test has told, or fail with it."""
+        if isinstance(self.reloads, BadConfig):
+            raise self.reloads
+        return self.reloads
 
     async def hold(self, tenant: str, nanos: int) -> Hold:
         held = await self.store.hold(

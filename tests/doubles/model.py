@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from proxy.errors import BadRequest, InvariantBroken
+from proxy.errors import BadConfig, BadRequest, InvariantBroken
 from proxy.ledger.bill import write_bill
 from proxy.ledger.call import CallRecord, Ending, NoHold, Receipt
 from proxy.ledger.entry import Entry
@@ -42,10 +42,11 @@ class ModelStore:
         self._margins: list[MarginRow] = []
         self._audit: list[AuditRecord] = []
         self._card: RateCard | None = None
+        self._cards: dict[str, RateCard] = {}
 
     async def open(self, card: RateCard) -> None:
         self.epoch += 1
-        self._card = card
+        await self.use_rates(card, 0)
 
     async def close(self) -> None:
         pass
@@ -321,6 +322,11 @@ class ModelStore:
         self._margins.append(row)
         self._note(by, at, "margin.unset", slot[0], " ".join(part for part in slot if part) or "everything")
         return row
+
+    async def use_rates(self, card: RateCard, at: int) -> None:
+        if self._cards.setdefault(card.version, card) != card:
+            raise BadConfig("another rate card has this version")
+        self._card = card
 
     async def margin_rows(self) -> Sequence[MarginRow]:
         newest = {row.slot: row for row in self._margins}

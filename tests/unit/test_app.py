@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -29,10 +30,11 @@ from support.house import House, free_port
 from proxy import app
 from proxy.errors import BadConfig
 from proxy.ledger.call import Outcome
-from proxy.loading.providers import Provider, load_providers
+from proxy.loading.providers import load_providers
 from proxy.loading.settings import Limits, ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import Address, Database, Secret, Upstream
+from proxy.reload import Reloader
 from proxy.store.journal import Journal
 from proxy.store.sqlite.store import SqliteStore
 from proxy.web.ops import Readiness, Stage
@@ -209,14 +211,14 @@ def test_files_that_are_no_certificate(tmp_path: Path, certificate: Tls) -> None
     wrong.write_text("not a certificate")
     missing = tmp_path / "missing.pem"
     for cert, key in ((wrong, certificate.key), (certificate.cert, wrong), (missing, missing)):
-        with pytest.raises(BadConfig, match="are no certificate and its key") as error:
+        with pytest.raises(BadConfig, match=r"^tls\.(cert|key) is '.*; ") as error:
             app.edge_tls(Tls(cert=cert, key=key))
-        assert str(cert) in str(error.value)
+        assert str(wrong if wrong in (cert, key) else missing) in str(error.value)
         assert "\n" not in str(error.value)
 
 
 async def test_the_edge_speaks_tls(stack: AsyncExitStack, certificate: Tls) -> None:
-    tls = app.edge_tls(certificate)
+    tls = await asyncio.to_thread(app.edge_tls, certificate)
     url = await app.listen(stack, runner(), Address(LOOPBACK, 0), "FAREGATE_LISTEN", next_free=False, tls=tls)
     assert url.startswith("https://127.0.0.1:")
     assert certificate.cert is not None
@@ -227,26 +229,28 @@ async def test_the_edge_speaks_tls(stack: AsyncExitStack, certificate: Tls) -> N
 # --- Where calls go
 
 
+async def origin_of(chosen: ProviderSettings, stack: AsyncExitStack) -> str:
+    """Return where the calls of an integration go that is set up so."""
+    settings = Settings(providers={"openai": chosen, "gemini": ProviderSettings()})
+    on = await app.switch_on(settings, PROVIDERS, app.Sandboxes(stack, QUICK))
+    assert list(on) == ["openai"]
+    return on["openai"].origin
+
+
 async def test_a_provider_with_one_host_needs_nothing(stack: AsyncExitStack) -> None:
-    assert await app.origin_of(stack, PROVIDERS["openai"], REAL, QUICK) == "https://api.openai.com"
+    assert await origin_of(REAL, stack) == "https://api.openai.com"
 
 
 async def test_an_upstream_of_the_operator_s_replaces_it(stack: AsyncExitStack) -> None:
     chosen = ProviderSettings(api_key=Secret("k"), upstream=Upstream("https://eu.example.com"))
-    assert await app.origin_of(stack, PROVIDERS["openai"], chosen, QUICK) == "https://eu.example.com"
+    assert await origin_of(chosen, stack) == "https://eu.example.com"
 
 
-async def test_a_provider_without_one_host_must_be_told(stack: AsyncExitStack) -> None:
-    homeless = cast("Provider", structs.replace(PROVIDERS["openai"], hosts=()))
-    with pytest.raises(BadConfig) as error:
-        await app.origin_of(stack, homeless, REAL, QUICK)
-    assert str(error.value).startswith("providers.openai.upstream is not set")
-
-
-async def test_the_sandbox_answers_for_it_until_the_end(blockbuster: BlockBuster) -> None:
-    blockbuster.deactivate()  # its file is read at the start, before anything is served
+async def test_the_sandbox_answers_for_it_until_the_end() -> None:
     async with AsyncExitStack() as stack:
-        origin = await app.origin_of(stack, PROVIDERS["openai"], app.SANDBOXED, QUICK)
+        sandboxes = app.Sandboxes(stack, QUICK)
+        origin = await sandboxes.origin("openai")
+        assert await sandboxes.origin("openai") == origin, "there is one for each integration"
         told = await get(f"{origin}/v1/models", headers={"Authorization": "Bearer any"})
         assert json.loads(told)["object"] == "list"
     with pytest.raises(aiohttp.ClientConnectionError):
@@ -270,7 +274,7 @@ async def test_a_house_opens_and_closes_and_the_operator_sees_what_there_is(
     async with app.open_house(settings, lambda _: None) as house:
         assert list(house.doors.house.integrations) == ["openai"], "what is not enabled is off"
         assert house.doors.house.integrations["openai"].origin.startswith("http://127.0.0.1:")
-        desk = app.operator_doors(house)
+        desk = app.operator_doors(house, cast("Reloader", SimpleNamespace(reload=None)))
         assert {"openai", "anthropic", "gemini"} <= desk.integrations, "margins may be set for what is off"
         assert {"input_tokens", "output_tokens"} <= desk.units
         assert desk.admin_token == app.admin_token(settings)
@@ -308,8 +312,10 @@ def opened(scene: Scene, store: Any, folder: Path) -> app.Opened:
     """Return a house around a scene's doors."""
     clock = app.SystemClock()
     doors = structs.replace(scene.doors, ledger=store, directory=store)
+    now = app.InForce(doors, cast("Any", None), cast("Any", None))
+    sandboxes = app.Sandboxes(AsyncExitStack(), QUICK)
     return app.Opened(
-        doors, store, Journal(folder / "journal"), PROVIDERS, clock, app.SystemIds(clock), Readiness(), "token"
+        now, store, Journal(folder / "journal"), sandboxes, clock, app.SystemIds(clock), Readiness(), "token"
     )
 
 

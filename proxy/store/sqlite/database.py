@@ -96,7 +96,7 @@ def _begin(connection: sqlite3.Connection, lock: FileLock, path: Path, card: Rat
     connection.execute("BEGIN IMMEDIATE")
     try:
         epoch: int = connection.execute(START.next_epoch).fetchall()[0][0]
-        _keep_card(connection, card, now)
+        keep_card(connection, card, now)
         margins = tuple(to_margin(row) for row in connection.execute(REGISTRY.margins))
         connection.execute("COMMIT")
     except BaseException:
@@ -119,7 +119,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _keep_card(connection: sqlite3.Connection, card: RateCard, now: int) -> None:
+def keep_card(connection: sqlite3.Connection, card: RateCard, now: int) -> None:
     """Store the card under its version, unless it is there. Raises BadConfig if another has that version."""
     connection.execute(START.insert_rate_card, (card.version, json.encode(card).decode(), now))
     stored = connection.execute(START.find_rate_card, (card.version,)).fetchone()[0]

@@ -91,6 +91,11 @@ class SqliteDirectory(Doorway):
         self._card = card
         self._margins = margin_table(rows, rows[-1].version if rows else 0)
 
+    def _use_card(self, card: RateCard) -> None:
+        """Another rate card is in force. What the margins remember of prices goes with the old one."""
+        self._card = card
+        self._margins = structs.replace(self._margins)
+
     def _forget_holders(self, _changed: object) -> None:
         """A key or a tenant was changed."""
         self._changes += 1

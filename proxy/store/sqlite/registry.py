@@ -13,9 +13,11 @@ from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
 from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short, Wallet
+from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import Slot
 from proxy.store.doors import AuditFilter, AuditRecord, Held, MarginRow, Verdict, WalletView
 from proxy.store.sqlite import deeds, rows
+from proxy.store.sqlite.database import keep_card
 from proxy.store.sqlite.directory import SqliteDirectory
 from proxy.store.sqlite.statements import LEDGER, REGISTRY
 from proxy.store.sqlite.verify import verify_file
@@ -138,6 +140,12 @@ class SqliteRegistry(SqliteDirectory):
         """Take a margin out of force, as a new version of the table."""
         return await self._parts.writer.submit(
             lambda batch: deeds.unset_margin(batch, slot, at, by), then=self._add_margin
+        )
+
+    async def use_rates(self, card: RateCard, at: int) -> None:
+        """Keep a rate card, then put it in force."""
+        await self._parts.writer.submit(
+            lambda batch: keep_card(batch.connection, card, at), then=lambda _: self._use_card(card)
         )
 
     async def margin_rows(self) -> Sequence[MarginRow]:

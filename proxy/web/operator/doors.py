@@ -1,6 +1,6 @@
 """What the operator API is handed by `app.py`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from msgspec import Struct
@@ -11,13 +11,21 @@ from proxy.errors import invariant
 from proxy.ids import Ids
 from proxy.store.doors import Store
 from proxy.tenants.actor import Actor
+from proxy.web.operator.documents.reload import ReloadDocument
 from proxy.web.ops import Readiness
+
+
+class Names(Struct, frozen=True):
+    """The names that a margin or a key may speak of."""
+
+    integrations: frozenset[str]
+    units: frozenset[str]
 
 
 class OperatorDoors(Struct, frozen=True, kw_only=True):
     """Everything the handlers may reach. `make_secret` returns a fresh key as it is shown to its owner.
 
-    `integrations` and `units` are the names that a margin or a key may speak of.
+    `names` returns the names that are known now, and `reload` has the server read its files anew.
     """
 
     store: Store
@@ -27,8 +35,18 @@ class OperatorDoors(Struct, frozen=True, kw_only=True):
     admin_token: str
     readiness: Readiness
     registry: CollectorRegistry
-    integrations: frozenset[str]
-    units: frozenset[str]
+    names: Callable[[], Names]
+    reload: Callable[[], Awaitable[ReloadDocument]]
+
+    @property
+    def integrations(self) -> frozenset[str]:
+        """The integrations that there are, on or off."""
+        return self.names().integrations
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The units that there are."""
+        return self.names().units
 
     def __post_init__(self) -> None:
         invariant(bool(self.admin_token), "the operator API never runs without a token")

@@ -2,7 +2,7 @@
 
 from msgspec import Raw, json
 
-from proxy.web.operator import audit, keys, ledger, margins, rates, tenants, wallets
+from proxy.web.operator import audit, keys, ledger, margins, rates, server, tenants, wallets
 from proxy.web.operator.doors import Visit
 from proxy.web.operator.openapi import openapi
 from proxy.web.operator.route import Route
@@ -39,5 +39,6 @@ ROUTES = (
     Route("GET", "/exposures", ledger.list_exposures),
     Route("GET", "/verify", ledger.verify),
     Route("GET", "/audit", audit.list_audit),
+    Route("POST", "/reload", server.reload),
     Route("GET", "/openapi.json", show_openapi),
 )

@@ -1,8 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import proxy.app
+from proxy.errors import BadConfig
 from proxy.loading.settings import Settings
 
 
@@ -12,8 +14,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Settings]:
     seen: dict[str, Settings] = {}
 
     def starting(name: str, code: int):
-        def start(settings: Settings) -> int:
+        def start(settings: Settings, read: Callable[[], Settings]) -> int:
             seen[name] = settings
+            assert read() == settings, "what is read again is what was read"
             return code
 
         return start
@@ -45,3 +48,21 @@ def test_demo_reads_a_file_only_if_it_is_named(console, started, tmp_path: Path,
     monkeypatch.setenv("FAREGATE_CONFIG", "other.yaml")
     console.run("demo")
     assert started["demo"].listen.port == 9001
+
+
+def test_reload_tells_what_is_new(faregate) -> None:
+    assert faregate.done("reload")["rates_changed"] == ["acme", "bolt"]
+    assert faregate.shown("reload").splitlines() == [
+        "rate card           card-2 (was card-1)",
+        "new rates of        acme, bolt",
+        "new provider files  -",
+        "changed settings    providers.acme.api_key",
+        "integrations on     acme",
+        "warning             FAREGATE_X names no setting",
+        "in force only after a restart: listen",
+    ]
+
+
+def test_reload_that_is_refused_is_exit_1(faregate, live) -> None:
+    live.desk.reloads = BadConfig("rates.yaml: it is bad; mend it")
+    assert faregate.failed("reload") == "nothing was reloaded: rates.yaml: it is bad; mend it"

@@ -52,17 +52,15 @@ def test_a_unit_of_the_operators_own_may_be_read_by_his_providers(tmp_path: Path
 
 def test_what_is_on_must_have_one_place_to_go() -> None:
     provider = next(iter(load_catalogue().providers.values()))
-    homes = {
-        "one": provider,
-        "none": structs.replace(provider, hosts=()),
-        "two": structs.replace(provider, hosts=("a", "b")),
-    }
+    homeless, torn = (structs.replace(provider, hosts=hosts) for hosts in ((), ("a", "b")))
+    homes = {"one": provider, "none": homeless, "two": torn, "openai": torn}
     off = Settings(providers={name: ProviderSettings() for name in homes})
     check_upstreams(off, homes)
     told = ProviderSettings(api_key=Secret("k"), upstream=Upstream("https://own.test"))
-    check_upstreams(
-        Settings(providers={"one": KEYED, "none": told, "two": ProviderSettings(upstream=Upstream(SANDBOX))}), homes
-    )
+    sandboxed = ProviderSettings(upstream=Upstream(SANDBOX))
+    check_upstreams(Settings(providers={"one": KEYED, "none": told, "openai": sandboxed}), homes)
+    with pytest.raises(BadConfig, match=r"providers\.two\.upstream is 'sandbox': the sandbox does not imitate"):
+        check_upstreams(Settings(providers={"two": sandboxed}), homes)
     with pytest.raises(BadConfig) as caught:
         check_upstreams(Settings(providers={"one": KEYED, "none": KEYED, "two": KEYED}), homes)
     assert [problem.split(" is ")[0] for problem in caught.value.problems] == [

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.loading.effective import effective, masked
+from proxy.loading.effective import effective, leaves, masked
 from proxy.loading.settings import load_settings, rows
 
 LONG = "sk-0123456789abcdef-WXYZ"
@@ -38,3 +38,12 @@ def test_without_a_file_all_is_default() -> None:
 )
 def test_little_is_shown_of_a_secret(secret: str, shown: str) -> None:
     assert masked(secret) == shown
+
+
+def test_leaves_are_the_settings_as_they_are(tmp_path: Path) -> None:
+    environ = {"FAREGATE_PROVIDERS__OPENAI__API_KEY": LONG}
+    settings = load_settings(None, environ)
+    found = dict(leaves(settings))
+    assert found["providers.openai.api_key"] == LONG
+    assert found["tls.cert"] is None
+    assert found.keys() == {each.name for each in effective(settings, environ)}

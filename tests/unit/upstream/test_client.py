@@ -427,3 +427,45 @@ async def test_an_answer_that_we_stopped_reads_as_a_cut() -> None:
         with pytest.raises(UpstreamFailed) as caught:
             await answer.read()
         assert (caught.value.failure, caught.value.sent) == (Failure.CUT, True)
+
+
+# --- Others beside it, after a reload
+
+
+async def test_calls_of_an_older_upstream_go_where_they_went_with_the_key_they_had() -> None:
+    async with house(says(OK)) as (old, provider):
+        origin = f"http://127.0.0.1:{provider.port}"
+        assert await read_all(await old.send(request(), HOLD)) == b"{}"
+        new = await old.renewed({"acme": make_integration(origin=origin, api_key="sk-newer")})
+        new.succeed()
+        for client in (old, new, old):
+            assert await read_all(await client.send(request(), HOLD)) == b"{}"
+        keys = [provider.header("authorization", number)[0].removeprefix("Bearer ") for number in range(4)]
+        assert keys == [SECRET, SECRET, "sk-newer", SECRET]
+        assert provider.connections == 1, "an origin that stays keeps its connections"
+
+
+async def test_an_origin_that_is_gone_sees_its_calls_through_and_keeps_no_connection() -> None:
+    go_on = asyncio.Event()
+
+    async def waits(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK[:-2])
+        await go_on.wait()
+        writer.write(OK[-2:])
+
+    async with house(waits) as (old, provider):
+        under_way = await old.send(request(), HOLD)
+        new = await old.renewed({"bolt": make_integration(name="bolt", origin="http://127.0.0.1:1")})
+        new.succeed()
+        go_on.set()
+        assert await read_all(under_way) == b"{}"
+        await provider.ended(0)
+        assert await read_all(await old.send(request(), HOLD)) == b"{}", "a call that began before may still come"
+        await provider.ended(1)
+
+
+async def test_a_key_that_cannot_be_sent_leaves_the_older_upstream_alone() -> None:
+    async with house(says(OK)) as (old, _):
+        with pytest.raises(BadConfig, match="its key cannot be sent in a header"):
+            await old.renewed({"acme": make_integration(api_key="two\nlines")})
+        assert await read_all(await old.send(request(), HOLD)) == b"{}"
