@@ -32,6 +32,7 @@ class Running:
 
     def __init__(self) -> None:
         self.draining = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: it is a system call
         self._carried: dict[Carried, asyncio.Task[Any] | None] = {}
         self._why: dict[Carried, Outcome] = {}
         self._waiting: asyncio.Future[None] | None = None
@@ -44,7 +45,9 @@ class Running:
 
     def enter(self, call: Carried) -> None:
         """Count a call among the running ones; the current task carries it."""
-        self._carried[call] = asyncio.current_task()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._carried[call] = asyncio.current_task(self._loop)
 
     def leave(self, call: Carried) -> None:
         """A call has ended."""

@@ -33,7 +33,7 @@ class Journal(Protocol):
 async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks) -> Receipt | None:
     """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
     try:
-        return await within(COMMIT_S, ledger.end(ending))
+        return await within(COMMIT_S, ledger.end(ending), tasks.loop)
     except (TimeoutError, LedgerUnavailable):
         pass
     try:

@@ -48,6 +48,7 @@ _ABOUT_THE_HOP = frozenset(
 _NOT_UP = HOP_BY_HOP | CREDENTIALS | _ABOUT_THE_HOP
 _NOT_DOWN = HOP_BY_HOP | frozenset({"content-length", "set-cookie", "alt-svc", "server", "date", "location"})
 OURS = "faregate-"
+NAMES_KEPT = 4_096
 
 
 def upward(headers: Iterable[tuple[str, str]], strip: frozenset[str]) -> list[tuple[str, str]]:
@@ -63,22 +64,40 @@ def downward(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def _passing(headers: Iterable[tuple[str, str]], dropped: frozenset[str]) -> list[tuple[str, str]]:
     kept: list[tuple[str, str]] = []
     listed: frozenset[str] = frozenset()
+    passes = sieve(dropped)
     for header in headers:
-        name = header[0]
-        if passes(name, dropped):
+        if passes[header[0]]:
             kept.append(header)
-        elif name.lower() == "connection":
+        elif header[0].lower() == "connection":
             listed |= frozenset(part.strip().lower() for part in header[1].split(","))
     if listed - {"keep-alive", "close"}:
         kept = [(name, value) for name, value in kept if name.lower() not in listed]
     return kept
 
 
-@lru_cache(maxsize=4096)  # a memo of a pure function: callers and providers send the same few names again and again
-def passes(name: str, dropped: frozenset[str]) -> bool:
-    """Tell whether a header's name is none of these, in lower case, and not one of our own."""
-    lower = name.lower()
-    return lower not in dropped and not lower.startswith(OURS)
+class Sieve(dict[str, bool]):
+    """Which names pass: those that are, in lower case, none of the dropped ones and not one of our own.
+
+    Callers and providers send the same few names again and again, so verdicts are remembered.
+    """
+
+    def __init__(self, dropped: frozenset[str]) -> None:
+        super().__init__()
+        self._dropped = dropped
+
+    def __missing__(self, name: str) -> bool:
+        """Judge a name that was not seen before."""
+        lower = name.lower()
+        verdict = lower not in self._dropped and not lower.startswith(OURS)
+        if len(self) < NAMES_KEPT:
+            self[name] = verdict
+        return verdict
+
+
+@lru_cache(maxsize=256)  # a memo of a pure function: there are as many as kinds of integrations
+def sieve(dropped: frozenset[str]) -> Sieve:
+    """Return the sieve that drops these names, in lower case."""
+    return Sieve(dropped)
 
 
 def without(headers: Sequence[tuple[str, str]], *names: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from proxy.errors import BadConfig, Refusal, refuse
 from proxy.providers.integration import Integration
 from proxy.upstream.door import Outbound
-from proxy.upstream.headers import passes
+from proxy.upstream.headers import sieve
 
 # RFC 9110, section 5.6.2: what a method and a header's name are made of.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -62,8 +62,8 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
     Raises Refused (malformed_request) for what would break out of its line. Bytes that were no UTF-8 when they came
     go out as they came.
     """
-    ours = stem.ours
-    headers = [header for header in request.headers if passes(header[0], ours)]
+    passes = sieve(stem.ours)
+    headers = [header for header in request.headers if passes[header[0]]]
     names = [request.method, *[name for name, _ in headers]]
     if "" in names or not _TOKEN.fullmatch("".join(names)):
         refuse(Refusal.MALFORMED_REQUEST, "The method, or the name of a header, is malformed.")
@@ -73,17 +73,8 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
         refuse(Refusal.MALFORMED_REQUEST, "The path is malformed.")
     length = len(request.body)
     end = f"Content-Length: {length}\r\n\r\n" if length or request.method in _WITH_LENGTH else "\r\n"
-    text = "".join(
-        [
-            request.method,
-            " ",
-            request.target,
-            stem.host,
-            *[f"{name}: {value}\r\n" for name, value in headers],
-            stem.credential,
-            end,
-        ]
-    )
+    lines = "".join([line + "\r\n" for line in map(": ".join, headers)])
+    text = f"{request.method} {request.target}{stem.host}{lines}{stem.credential}{end}"
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -51,7 +51,7 @@ def refusal(code: Refusal, words: str) -> tuple[int, Headers, bytes]:
 
 def _head(status: int, headers: Headers, framing: str) -> bytes:
     """Return a head. A header goes out byte for byte as aiohttp's parser has read it."""
-    lines = [f"{name}: {value}" for name, value in headers]
+    lines = list(map(": ".join, headers))
     told = "".join(lines)
     if "\n" in told or "\r" in told or "\0" in told:
         raise ValueError("a header of the answer holds a line break")

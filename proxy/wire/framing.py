@@ -63,6 +63,8 @@ def sniff(expected: Framing, head: bytes) -> Framing | None:
     first = unblank(head)[:1]
     if not first:
         return None
+    if first == b"{" and expected is Framing.JSON:
+        return expected
     if expected is Framing.NONE or first == b"<":
         return Framing.JSON if first in b"{[" else Framing.NONE
     if expected is Framing.SSE and first == b"{":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.upstream.headers import CREDENTIALS, HOP_BY_HOP, downward, upward, value_of, without
+from proxy.upstream.headers import CREDENTIALS, HOP_BY_HOP, NAMES_KEPT, Sieve, downward, upward, value_of, without
 
 NONE: frozenset[str] = frozenset()
 
@@ -97,3 +97,12 @@ def test_without_and_value_of() -> None:
     assert without(headers) == headers
     assert value_of(headers, "content-type") == "a"
     assert value_of(headers, "absent") == ""
+
+
+def test_a_sieve_remembers_many_names_but_not_any_number() -> None:
+    sieve = Sieve(frozenset(("dropped",)))
+    for number in range(NAMES_KEPT + 50):
+        assert sieve[f"x-{number}"]
+        assert not sieve[("Dropped", "DROPPED", "dropped")[number % 3]]
+    assert len(sieve) == NAMES_KEPT
+    assert sieve["never seen"]
