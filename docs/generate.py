@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MEANINGS = {
     Refusal.MALFORMED_REQUEST: "the request cannot be read, or asks for something absurd; the message names the field",
     Refusal.METHOD_NOT_ALLOWED: "the path is known, but not with this method",
-    Refusal.REQUEST_TIMEOUT: "the body did not arrive in time",
+    Refusal.REQUEST_TIMEOUT: "the head or the body did not arrive in time",
     Refusal.UPGRADE_REQUIRED: "the route is a WebSocket",
     Refusal.TOO_LARGE: "the body is larger than `limits.body_bytes_max`",
     Refusal.INVALID_KEY: "no key, an unknown one, or a revoked one",

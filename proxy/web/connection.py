@@ -138,6 +138,7 @@ class EdgeConnection(Line):
         except Exception:  # noqa: BLE001  # a target that yarl trips over raises what it likes; it may hold a secret
             self._malformed()
             return
+        self.arrived()
         if messages:
             self._begin(*messages[0])
         elif self.waits is Waits.REQUEST and data:
@@ -214,6 +215,7 @@ class EdgeConnection(Line):
         """Tell whoever reads the body, now or later, that no more of it will come."""
         if self._sink is not None and not self._sink.payload.is_eof():
             self._sink.payload.set_exception(error)
+            self.arrived()
 
     def _refuse(self, code: Refusal, words: str) -> None:
         """Answer a request that no call came of, and end the connection."""

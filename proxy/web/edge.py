@@ -29,7 +29,7 @@ class EdgeServer:
 
     @property
     def connections(self) -> list[EdgeConnection]:
-        """Every connection that is open."""
+        """Every connection that is open, or whose call goes on without its caller."""
         return list(self._connections)
 
     @property
@@ -62,6 +62,13 @@ class EdgeServer:
             self._timer = self._loop.call_later(self._limits.look_s, self._sweep)
 
     def _gone(self, connection: EdgeConnection) -> None:
+        """Forget a connection, but not before its call has ended: somebody must refer to the task that carries it."""
+        if connection.task is None:
+            self._forget(connection)
+        else:
+            connection.task.add_done_callback(lambda _: self._forget(connection))
+
+    def _forget(self, connection: EdgeConnection) -> None:
         self._connections.discard(connection)
         if not self._connections and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)

@@ -44,7 +44,7 @@ class Waits(Enum):
 class Line(BaseProtocol):
     """A caller's transport. `last` tells that no request is taken any more after the one that is being answered."""
 
-    __slots__ = ("_linger_left", "_unsent", "deadline", "last", "limits", "tell_gone", "waits")
+    __slots__ = ("_arrival", "_linger_left", "_unsent", "deadline", "last", "limits", "tell_gone", "waits")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: EdgeLimits) -> None:
         super().__init__(loop)
@@ -53,6 +53,7 @@ class Line(BaseProtocol):
         self.tell_gone: Callable[[], None] | None = None
         self.deadline, self.waits = inf, Waits.NOTHING
         self._unsent = 0
+        self._arrival: asyncio.Future[None] | None = None
         self._linger_left: int | None = None
 
     # --- Time
@@ -94,7 +95,7 @@ class Line(BaseProtocol):
     async def piece(self, payload: StreamReader) -> bytes:
         """Wait for a piece of a body, or for its end. Raises TimeoutError, ConnectionError, ValueError."""
         self.expect(Waits.BODY, self.limits.body_timeout_s)
-        found = await payload.readany()
+        found = await self._next(payload)
         self.expect_nothing()
         return found
 
@@ -103,11 +104,26 @@ class Line(BaseProtocol):
         left = LINGER_BYTES
         self.expect(Waits.BODY, LINGER_S)
         try:
-            while left > 0 and (piece := await payload.readany()):
+            while left > 0 and (piece := await self._next(payload)):
                 left -= len(piece)
         except (TimeoutError, ConnectionError, ValueError):
             return False
         return left > 0
+
+    def arrived(self) -> None:
+        """Wake whoever waits for a piece of a body: something has come, or never will."""
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    async def _next(self, payload: StreamReader) -> bytes:
+        """Return what is there of a body, or wait for it.
+
+        We do not wait in `payload`: the end of a chunk wakes its reader, who then misses an error that came with it.
+        """
+        while not (found := payload.read_nowait()) and not payload.is_eof():
+            self._arrival = self._loop.create_future()
+            await self._arrival
+        return found
 
     async def room(self) -> None:
         """Wait until the caller has read enough of what was written, or is gone."""

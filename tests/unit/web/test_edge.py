@@ -563,3 +563,21 @@ async def test_a_shutdown_breaks_off_what_does_not_end_and_sees_the_call_out() -
         await ending
         assert seen == [True]
         assert not (await busy.rest()).endswith(b"0\r\n\r\n")
+
+
+async def test_a_shutdown_waits_for_a_call_whose_caller_has_left() -> None:
+    left, go_on, seen = asyncio.Event(), asyncio.Event(), []
+
+    async def outlive(_: Head, sink: Sink) -> None:
+        sink.when_gone(left.set)
+        await go_on.wait()
+        seen.append(sink.gone)
+
+    async with shut_down(outlive, patience_s=5) as (busy, _, ending), asyncio.timeout(3):
+        busy.reset()
+        await left.wait()
+        await asyncio.sleep(0.05)
+        assert not ending.done()
+        go_on.set()
+        await ending
+    assert seen == [True]

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
+from proxy.errors import Refused
 from proxy.web.sink import JOINED_BYTES_MAX
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -271,3 +272,22 @@ async def test_a_body_that_breaks_off_later() -> None:
     assert b"faregate-refusal: malformed_request\r\n" in told
     assert talk.wire.ended
     assert await talk.say(b"more nonsense") == b""
+
+
+@pytest.mark.parametrize("end", ["nonsense", "hang up"])
+async def test_a_chunk_that_ends_together_with_the_body_s_hope(end: str) -> None:
+    codes = []
+
+    async def note(_: Head, sink: Sink) -> None:
+        with pytest.raises(Refused) as caught:
+            await sink.read_body()
+        codes.append(caught.value.refusal.code)
+        await sink.send(400, [], b"")
+
+    talk = Talk(note)
+    await talk.say(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx")
+    talk.line.data_received(b"\r\nnonsense" if end == "nonsense" else b"\r\n")
+    if end == "hang up":
+        talk.hang_up()
+    await settle()
+    assert codes == ["malformed_request"]
