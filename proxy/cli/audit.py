@@ -30,9 +30,15 @@ def list_(**query: Any) -> None:
 
 def _list(document: Document) -> None:
     table(
-        ("seq", "time", "who", "via", "action", "target", "change"),
+        ("seq", "time", "who", "via", "action", "tenant", "target", "change"),
         (
-            (d["seq"], moment(d["at"]), d["who"], d["via"], d["action"], d["target"], changed(d["before"], d["after"]))
+            (
+                d["seq"],
+                moment(d["at"]),
+                *(d[name] for name in ("who", "via", "action", "tenant")),
+                d["target"] if d["target"] != d["tenant"] else None,
+                changed(d["before"], d["after"]),
+            )
             for d in document["data"]
         ),
         right=("seq",),
@@ -42,13 +48,12 @@ def _list(document: Document) -> None:
 
 
 def changed(before: Document | None, after: Document | None) -> str:
-    """Write a change in one line: `state: active -> suspended`."""
+    """Write a change in one line: `state: active -> suspended`. What stayed, and what is new and empty, is left out."""
     old, new = before or {}, after or {}
-    names = dict.fromkeys([*old, *new])
+    names = [name for name in dict.fromkeys([*old, *new]) if (old.get(name) or None) != (new.get(name) or None)]
     return "; ".join(
         f"{name}: {_value(old[name])} -> {_value(new.get(name))}" if name in old else f"{name}: {_value(new[name])}"
         for name in names
-        if old.get(name) != new.get(name) or not old
     )
 
 

@@ -22,7 +22,7 @@ def margin() -> None:
 def set_(pct: str, tenant: str | None, integration: str | None, meter: str | None) -> None:
     """Put a margin in force; the narrowest that fits a call decides alone."""
     body = {"pct": pct, "tenant": tenant, "integration": integration, "meter": meter}
-    show(operator().put("/margins", body), lambda document: facts(document.items()))
+    show(operator().put("/margins", body), _facts)
 
 
 @margin.command()
@@ -41,7 +41,11 @@ def list_() -> None:
 
 
 def _unset(document: Document) -> None:
-    facts((name, value) for name, value in document.items() if name != "pct")
+    _facts({name: value for name, value in document.items() if name != "pct"})
+
+
+def _facts(document: Document) -> None:
+    facts((name, moment(value) if name == "set_at" else value) for name, value in document.items())
 
 
 def _list(document: Document) -> None:

@@ -266,6 +266,7 @@ async def test_deeds_are_on_record_newest_first(registry: Store) -> None:
     assert everything[-1].by == HOUSE
     assert [deed.seq for deed in await registry.audit(AuditFilter(tenant=TWO.id, before=9), 1)] == [8]
     assert await registry.audit(AuditFilter(action="key", since=NOW + 1, until=NOW + 2), 9) == deeds[6:7]
+    assert await registry.audit(AuditFilter(action="key.revoke", until=NOW + 1), 9) == []
 
 
 async def test_another_rate_card_is_in_force_at_once_and_kept(registry: Store) -> None:

@@ -24,9 +24,9 @@ def test_what_changed_is_one_command(faregate, tenant: str, monkeypatch: pytest.
 def test_for_people(faregate, tenant: str) -> None:
     faregate.done("tenant", "suspend", "acme")
     header, newest, first = faregate.shown("audit", "list").splitlines()
-    assert header.split() == ["seq", "time", "who", "via", "action", "target", "change"]
-    assert newest.endswith(f"tenant.suspend  {tenant}  state: active -> suspended")
-    assert first.rstrip().endswith(f"tenant.create   {tenant}  name: acme; test: no")
+    assert header.split() == ["seq", "time", "who", "via", "action", "tenant", "target", "change"]
+    assert newest.endswith(f"tenant.suspend  {tenant}  -       state: active -> suspended")
+    assert first.rstrip().endswith(f"tenant.create   {tenant}  -       name: acme")
     assert faregate.run("audit", "list", "--limit", "1").err == "... more: add --before 2\n"
     assert "since: 'x' is no date" in faregate.failed("audit", "list", "--since", "x")
 
@@ -34,7 +34,8 @@ def test_for_people(faregate, tenant: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        (None, {"name": "acme", "test": False}, "name: acme; test: no"),
+        (None, {"name": "acme", "test": False, "models": []}, "name: acme"),
+        (None, {"name": "acme", "test": True}, "name: acme; test: yes"),
         ({"state": "active"}, {"state": "suspended"}, "state: active -> suspended"),
         ({"pct": "5"}, None, "pct: 5 -> -"),
         (

@@ -40,3 +40,18 @@ def test_margins_are_numbered_and_written_plainly(database: Database) -> None:
     batch = Batch(database.connection, 1)
     rows = [deeds.set_margin(batch, (None, "acme", None), pct, NOW) for pct in ("+12.50", "-100", "0")]
     assert [(row.version, row.pct) for row in rows] == [(1, "12.50"), (2, "-100"), (3, "0")]
+
+
+def test_a_minimum_counts_for_what_comes_later_in_the_same_batch(database: Database) -> None:
+    batch = Batch(database.connection, 1)
+    assert batch.wallet(ONE.id).available == 0
+    deeds.set_minimum(batch, ONE.id, -5, NOW)
+    assert batch.wallet(ONE.id).available == 5
+
+
+def test_the_latest_use_of_a_key_counts(database: Database) -> None:
+    batch = Batch(database.connection, 1)
+    deeds.create_key(batch, make_key(ONE), "h")
+    for at in (NOW, NOW - 1):
+        deeds.keep_uses(batch, [(at, make_key(ONE).id), (at, "key_gone")])
+    assert database.connection.execute("SELECT last_used_at FROM key").fetchall() == [(NOW,)]

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from doubles.books import credit, make_request, make_tenant
+from doubles.books import NOW, credit, make_key, make_request, make_tenant
 
-from proxy.errors import BadRequest
+from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.store.sqlite.store import SqliteStore
 
 TENANT = make_tenant()
@@ -44,3 +44,23 @@ async def test_verification_sees_what_is_committed_while_the_store_works(store: 
         await store.hold(make_request(TENANT.id, number))
     assert all(verdict.ok for verdict in await verdicts)
     assert (await store.verify()).open_holds == 50
+
+
+async def test_uses_that_cannot_be_written_are_kept_for_the_next_time(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = [await store.create_key(make_key(TENANT, number), f"hash {number}") for number in (1, 2)]
+    store.used(one.id, NOW + 1)
+    store.used(two.id, NOW + 1)
+
+    def full(_verb: object) -> None:
+        store.used(two.id, NOW + 2)  # a call goes on while the disk is full
+        raise LedgerUnavailable("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._parts.writer, "submit", full)
+        with pytest.raises(LedgerUnavailable):
+            await store.keep_uses()
+    await store.keep_uses()
+    found = await store._parts.desk.all("SELECT last_used_at FROM key ORDER BY id")
+    assert [row[0] for row in found] == [NOW + 1, NOW + 2]
