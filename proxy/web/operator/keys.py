@@ -121,7 +121,6 @@ async def rotate_key(visit: Visit, key: str, body: Rotation) -> RotatedKeyDocume
         expires_at=parse_expiry("expires", body.expires, visit.now) if body.expires else _as_long(old, visit.now),
         revoked_at=None,
         last_used_at=None,
-        replaced_by="",
     )
     made = await store.rotate_key(old.id, new, hash_secret(secret), until, visit.by)
     return rotated_key_document(made, secret, await store.find_key(old.id))
