@@ -44,7 +44,7 @@ from proxy.logs import start_logging
 from proxy.metrics import Metrics
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
-from proxy.reload import Read, Reloader
+from proxy.reload import Facts, Read, Reloader
 from proxy.sandbox.pace import Pace
 from proxy.sandbox.server import Sandbox
 from proxy.sandbox.shapes import Shapes, shapes_from
@@ -53,6 +53,7 @@ from proxy.steps.meter import HeldBytes
 from proxy.store.journal import Journal, journal_path
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
+from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
 from proxy.web.edge import edge_runner
@@ -150,7 +151,9 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
     tls = edge_tls(settings.tls)
     async with open_house(settings, stop.broke) as house, contextlib.AsyncExitStack() as listeners:
         count = partial(house.doors.metrics.reloads.add, 1)
-        reloader = Reloader(settings, house.now.catalogue, read, partial(renew, house, tls), count)
+        reloader = Reloader(
+            settings, house.now.catalogue, read, partial(renew, house, tls), count, partial(note_reload, house)
+        )
         desk = operator_doors(house, reloader)
         operator = web.AppRunner(operator_app(desk), access_log=None, shutdown_timeout=TASKS_GRACE_S)
         at = settings.operator_listen
@@ -375,6 +378,11 @@ async def listen(
             _log.warning("port %d is taken, so %d is used", at.port, bound)
         return f"{'https' if tls else 'http'}://{Address(at.host, bound)}"
     raise BadConfig(f"port {at.port} of {at.host} is taken; stop what uses it, or set {variable}=HOST:PORT")
+
+
+async def note_reload(house: Opened, before: Facts, after: Facts, by: Actor) -> None:
+    """Write a reload into the audit log."""
+    await house.store.note("server.reload", before, after, house.clock.now(), by)
 
 
 def operator_doors(house: Opened, reloader: Reloader) -> OperatorDoors:

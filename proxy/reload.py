@@ -13,10 +13,15 @@ from proxy.errors import BadConfig, LedgerUnavailable
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
 from proxy.loading.effective import leaves
 from proxy.loading.settings import Settings
+from proxy.tenants.actor import Actor
 from proxy.web.operator.documents.reload import ReloadDocument
 
 Read = Callable[[], Settings]
 Renew = Callable[[Settings, Catalogue], Awaitable[None]]
+Facts = Mapping[str, object]
+Note = Callable[[Facts, Facts, Actor], Awaitable[None]]
+
+SIGNAL = Actor("SIGHUP", "house")
 
 _log = logging.getLogger("faregate.reload")
 
@@ -25,20 +30,28 @@ class Reloader:
     """Reads anew when asked, one reload after another.
 
     `read` returns the settings as they stand in the files now. `renew` puts settings and catalogue in force, or raises
-    and changes nothing. `count` is told how each reload ended: `applied` or `refused`.
+    and changes nothing. `count` is told how each reload ended: `applied` or `refused`. `note` writes what has changed
+    into the audit log, and who asked for it.
     """
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, read: Read, renew: Renew, count: Callable[[str], None]
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        read: Read,
+        renew: Renew,
+        count: Callable[[str], None],
+        note: Note,
     ) -> None:
         self.settings = settings
         self.catalogue = catalogue
         self._read = read
         self._renew = renew
         self._count = count
+        self._note = note
         self._turn = asyncio.Lock()
 
-    async def reload(self) -> ReloadDocument:
+    async def reload(self, by: Actor = SIGNAL) -> ReloadDocument:
         """Put what the files say now in force. Raises BadConfig or LedgerUnavailable, and then nothing has changed."""
         async with self._turn:
             try:
@@ -54,7 +67,19 @@ class Reloader:
             self.settings, self.catalogue = running, catalogue
             self._count("applied")
             tell(done)
+            await self._write_down(done, by)
             return done
+
+    async def _write_down(self, done: ReloadDocument, by: Actor) -> None:
+        """Note what is new. What is in force stays so if it cannot be noted: the log has it, and says so."""
+        named = {"settings": done.settings_changed, "providers": done.providers_changed, "rates": done.rates_changed}
+        news = {name: changed for name, changed in named.items() if changed}
+        if not news and done.rate_card == done.previous_rate_card:
+            return
+        try:
+            await self._note({"rate_card": done.previous_rate_card}, {"rate_card": done.rate_card, **news}, by)
+        except LedgerUnavailable as error:
+            _log.error("the audit log could not be told of this reload by %s: %s", by.who, error)
 
     async def keep_reloading(self, asked: asyncio.Event) -> None:
         """Reload each time that it is asked for, until cancelled. What is asked meanwhile is one more reload."""

@@ -1,6 +1,6 @@
 """What the house may ask of a database. One suite of tests runs against every one of them and a dict model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -246,6 +246,12 @@ class Registry(Protocol):
 
     async def keep_uses(self) -> None:
         """Write down when keys were last used, as far as `Directory.used` was told since the last time."""
+        ...
+
+    async def note(
+        self, action: str, before: Mapping[str, object], after: Mapping[str, object], at: int, by: Actor = HOUSE
+    ) -> None:
+        """Write down a deed of which the database knows nothing else, such as files that were read anew."""
         ...
 
     async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:

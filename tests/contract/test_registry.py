@@ -286,3 +286,9 @@ async def test_what_margins_remember_of_prices_goes_with_the_rate_card(registry:
     assert registry.margins().recall("market", lambda: 1) == 1
     await registry.use_rates(structs.replace(registry.rate_card(), version="next"), NOW)
     assert registry.margins().recall("market", lambda: 2) == 2
+
+
+async def test_what_the_database_does_not_see_can_be_noted(registry: Store) -> None:
+    await registry.note("server.reload", {"rate_card": "a"}, {"rate_card": "b"}, NOW, ANN)
+    (deed,) = await registry.audit(AuditFilter(action="server"), 5)
+    assert (deed.by, deed.action, deed.tenant, deed.target) == (ANN, "server.reload", None, "server")

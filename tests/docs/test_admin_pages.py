@@ -80,6 +80,7 @@ def test_what_changed_is_told(house: House, told: dict[str, str]) -> None:
     actions = {deed["action"] for deed in house.cli("audit", "list")["data"]}
     page = (PAGES / "audit.md").read_text()
     listed = set(re.findall(r"`(\w+\.\w+)`", next(row for row in page.splitlines() if row.startswith("| `action` |"))))
-    assert actions == listed
+    assert listed - actions == {"server.reload", "rates.use"}, "and these are tested where they are made"
+    assert actions <= listed
 
     assert "fg-" not in json.dumps(house.cli("audit", "list"))

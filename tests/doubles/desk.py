@@ -14,6 +14,7 @@ from proxy.ledger.wallet import Ask
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.formula import Prices, Used, price
 from proxy.store.sqlite.store import SqliteStore
+from proxy.tenants.actor import Actor
 from proxy.usage.certainty import Certainty
 from proxy.web.operator.documents.reload import ReloadDocument
 from proxy.web.operator.doors import Names, OperatorDoors
@@ -98,10 +99,12 @@ class Desk:
             reload=self.reload,
         )
 
-    async def reload(self) -> ReloadDocument:
+    async def reload(self, by: Actor) -> ReloadDocument:
         """Read no files: say what a test has told, or fail with it."""
         if isinstance(self.reloads, BadConfig):
             raise self.reloads
+        cards = ({"rate_card": card} for card in (self.reloads.previous_rate_card, self.reloads.rate_card))
+        await self.store.note("server.reload", *cards, self.clock.now(), by)
         return self.reloads
 
     async def hold(self, tenant: str, nanos: int) -> Hold:

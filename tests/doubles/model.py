@@ -3,7 +3,7 @@
 It keeps no hashes and prices nothing: `verify` only adds up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import structs
@@ -274,6 +274,11 @@ class ModelStore:
 
     async def keep_uses(self) -> None:
         pass
+
+    async def note(
+        self, action: str, before: Mapping[str, object], after: Mapping[str, object], at: int, by: Actor = HOUSE
+    ) -> None:
+        self._note(by, at, action, None, "server")
 
     async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:
         found = [

@@ -57,6 +57,7 @@ EXAMPLES: dict[str, Example] = {
     "list_exposures": Example("/exposures"),
     "verify": Example("/verify"),
     "list_audit": Example("/audit", {"since": "yesterday", "action": "key"}),
+    "reload": Example("/reload"),
     "show_openapi": Example("/openapi.json"),
 }
 

@@ -12,8 +12,9 @@ from proxy.loading.catalogue import Catalogue, load_catalogue
 from proxy.loading.settings import Limits, Log, ProviderSettings, Settings, Tls
 from proxy.loading.values import Address, Secret
 from proxy.pricing.card import RateCard
-from proxy.reload import Reloader, document, still_running
+from proxy.reload import SIGNAL, Facts, Reloader, document, still_running
 from proxy.tasks import Tasks
+from proxy.tenants.actor import Actor
 
 CATALOGUE = load_catalogue()
 KEYED = ProviderSettings(api_key=Secret("sk-very-secret"))
@@ -27,8 +28,15 @@ class Bench:
         self.says: Settings | Exception = OLD
         self.renewed: list[Settings] = []
         self.counted: list[str] = []
+        self.noted: list[tuple[Facts, Facts, Actor]] = []
+        self.deaf = False
         self.fails: Exception | None = None
-        self.reloader = Reloader(OLD, CATALOGUE, self.read, self.renew, self.counted.append)
+        self.reloader = Reloader(OLD, CATALOGUE, self.read, self.renew, self.counted.append, self.note)
+
+    async def note(self, before: Facts, after: Facts, by: Actor) -> None:
+        if self.deaf:
+            raise LedgerUnavailable("the disk is full")
+        self.noted.append((before, after, by))
 
     def read(self) -> Settings:
         if isinstance(self.says, Exception):
@@ -146,3 +154,22 @@ def test_what_differs_between_two_catalogues_is_named() -> None:
 def test_the_same_files_read_twice_do_not_differ() -> None:
     told = document(OLD, OLD, CATALOGUE, load_catalogue())
     assert (told.providers_changed, told.rates_changed) == ((), ())
+
+
+async def test_what_is_new_is_on_record_with_who_asked_and_no_secret(bench: Bench) -> None:
+    bench.says = Settings(providers={"openai": ProviderSettings(api_key=Secret("sk-newer"))})
+    ann = Actor("ann", "cli", "::1")
+    await bench.reloader.reload(ann)
+    await bench.reloader.reload(ann)  # nothing is new any more
+    version = {"rate_card": CATALOGUE.card.version}
+    assert bench.noted == [(version, version | {"settings": ("providers.openai.api_key",)}, ann)]
+    bench.says = OLD
+    await bench.reloader.reload()
+    assert bench.noted[-1][2] == SIGNAL
+
+
+async def test_what_cannot_be_noted_is_in_force_and_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.says, bench.deaf = Settings(), True
+    await bench.reloader.reload(Actor("ann", "cli"))
+    assert bench.reloader.settings == Settings()
+    assert "the audit log could not be told of this reload by ann: the disk is full" in caplog.text

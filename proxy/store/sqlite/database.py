@@ -9,11 +9,14 @@ from msgspec import Struct, json
 from proxy.errors import BadConfig
 from proxy.pricing.card import RateCard
 from proxy.store.doors import MarginRow
+from proxy.store.sqlite.batch import Batch
 from proxy.store.sqlite.connect import connect_writer
 from proxy.store.sqlite.lock import FileLock
 from proxy.store.sqlite.rows import to_margin
 from proxy.store.sqlite.schema import shipped_schema, upgrade
 from proxy.store.sqlite.statements import REGISTRY, START
+from proxy.store.sqlite.trail import Change, note
+from proxy.tenants.actor import HOUSE
 
 QUICK_CHECK_BYTES_MAX = 64 * 1024 * 1024
 """Files up to this size are checked page by page at every start; larger ones would delay it by seconds."""
@@ -96,6 +99,7 @@ def _begin(connection: sqlite3.Connection, lock: FileLock, path: Path, card: Rat
     connection.execute("BEGIN IMMEDIATE")
     try:
         epoch: int = connection.execute(START.next_epoch).fetchall()[0][0]
+        _note_rates(Batch(connection, epoch), card, now)
         keep_card(connection, card, now)
         margins = tuple(to_margin(row) for row in connection.execute(REGISTRY.margins))
         connection.execute("COMMIT")
@@ -117,6 +121,15 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"database: {path}: the wallet of {', '.join(astray)} disagrees with its entries or holds; "
             f"run `faregate ledger verify --database {path}` and restore a backup"
         )
+
+
+def _note_rates(batch: Batch, card: RateCard, now: int) -> None:
+    """Note in the audit log that this start brings new rates. The first rates of all are no change."""
+    before = batch.connection.execute(START.last_rate_card).fetchone()
+    known = batch.connection.execute(START.find_rate_card, (card.version,)).fetchone()
+    if before is not None and known is None:
+        facts = ({"rate_card": version} for version in (before[0], card.version))
+        note(batch, HOUSE, now, Change("rates.use", None, "server", *facts))
 
 
 def keep_card(connection: sqlite3.Connection, card: RateCard, now: int) -> None:

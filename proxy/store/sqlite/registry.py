@@ -1,7 +1,7 @@
 """The operator's door: deeds go to the writer, reads to a connection of their own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import structs
@@ -20,6 +20,7 @@ from proxy.store.sqlite import deeds, rows
 from proxy.store.sqlite.database import keep_card
 from proxy.store.sqlite.directory import SqliteDirectory
 from proxy.store.sqlite.statements import LEDGER, REGISTRY
+from proxy.store.sqlite.trail import Change, note
 from proxy.store.sqlite.verify import verify_file
 from proxy.tenants.actor import HOUSE, Actor
 from proxy.tenants.key import Key
@@ -124,6 +125,13 @@ class SqliteRegistry(SqliteDirectory):
     def _freshly(self, key: Key) -> Key:
         """Return a key with what is noted of its use and not yet on disk."""
         return structs.replace(key, last_used_at=self._uses.get(key.id, key.last_used_at))
+
+    async def note(
+        self, action: str, before: Mapping[str, object], after: Mapping[str, object], at: int, by: Actor = HOUSE
+    ) -> None:
+        """Write down a deed of which the database knows nothing else."""
+        change = Change(action, None, "server", before, after)
+        await self._parts.writer.submit(lambda batch: note(batch, by, at, change))
 
     async def audit(self, asked: AuditFilter, limit: int) -> Sequence[AuditRecord]:
         """Return deeds, newest first."""

@@ -36,7 +36,7 @@ class OperatorDoors(Struct, frozen=True, kw_only=True):
     readiness: Readiness
     registry: CollectorRegistry
     names: Callable[[], Names]
-    reload: Callable[[], Awaitable[ReloadDocument]]
+    reload: Callable[[Actor], Awaitable[ReloadDocument]]
 
     @property
     def integrations(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ async def reload(visit: Visit) -> ReloadDocument:
     with.
     """
     try:
-        return await visit.doors.reload()
+        return await visit.doors.reload(visit.by)
     except BadConfig as bad:
         more = len(bad.problems) - 1
         rest = f" (and {more} more: `faregate config check` tells all)" if more else ""

@@ -12,6 +12,10 @@ INSERT INTO rate_card (version, content, first_seen) VALUES (?, ?, ?) ON CONFLIC
 -- A rate card's content, as JSON.
 SELECT content FROM rate_card WHERE version = ?;
 
+-- name: last_rate_card
+-- The newest rate card.
+SELECT version FROM rate_card ORDER BY first_seen DESC LIMIT 1;
+
 -- name: wallets_astray
 -- Wallets that disagree with their last entry or with their open holds: a quick check before anything is served.
 SELECT wallet.tenant FROM wallet

@@ -130,3 +130,11 @@ def test_a_wallet_that_disagrees_with_its_books_is_refused(path: Path, database:
     other.execute(lie)
     other.close()
     assert f"the wallet of {T} disagrees with its entries or holds" in refusal(path)
+
+
+def test_new_rates_at_a_start_are_on_record_and_the_first_ones_are_not(path: Path) -> None:
+    for version, now in (("card-1", NOW), ("card-1", NOW + 1), ("card-2", NOW + 2), ("card-2", NOW + 3)):
+        opened = open_database(path, structs.replace(CARD, version=version), now)
+        noted = opened.connection.execute("SELECT at, who, action, before, after FROM audit").fetchall()
+        opened.close()
+    assert noted == [(NOW + 2, "faregate", "rates.use", '{"rate_card":"card-1"}', '{"rate_card":"card-2"}')]

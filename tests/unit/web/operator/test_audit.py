@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from doubles.desk import NOW, TOKEN
+from doubles.desk import NOW, RELOADED, TOKEN
 
 from proxy.web.operator.routes import ROUTES
 
@@ -99,6 +99,12 @@ DEEDS: dict[str, tuple[Deed, str, object, object]] = {
         "margin.set",
         {"pct": "5"},
         {"pct": "7"},
+    ),
+    "reload": (
+        lambda api, _t, _k: do(api, "POST", "/reload"),
+        "server.reload",
+        {"rate_card": RELOADED.previous_rate_card},
+        {"rate_card": RELOADED.rate_card},
     ),
     "unset_margin": (
         lambda api, _t, _k: do(api, "DELETE", "/margins?integration=acme"),
