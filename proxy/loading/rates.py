@@ -21,7 +21,7 @@ from proxy.loading.faults import Faults
 from proxy.loading.mismatch import shown, suggestion
 from proxy.loading.yaml import load_yaml
 from proxy.money import parse_decimal
-from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard
+from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard, Source
 
 UNITS_FILE = "units.yaml"
 _VERSION_DIGITS = 16
@@ -110,9 +110,11 @@ class _Sheet(Struct, frozen=True):
     models: tuple[ModelRates, ...]
     fees: tuple[_Rule, ...]
     checked: date
+    sources: tuple[Source, ...] = ()
 
     def __add__(self, other: "_Sheet") -> "_Sheet":
-        return _Sheet(self.models + other.models, self.fees + other.fees, min(self.checked, other.checked))
+        joined = (self.models + other.models, self.fees + other.fees)
+        return _Sheet(*joined, min(self.checked, other.checked), self.sources + other.sources)
 
 
 class RatesRead(Struct, frozen=True):
@@ -142,13 +144,14 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     loaded, faults = [], Faults()
     for each in folders:
         with faults.gather():
-            loaded.append(_load_folder(each, units))
+            loaded.append(_load_folder(each, units, own=each is extra))
     faults.settle()
     names = sorted({name for sheets in loaded for name in sheets})
     found = {name: [sheets[name] for sheets in reversed(loaded) if name in sheets] for name in names}
     integrations = {name: _overlay(*sheets) for name, sheets in found.items()}
     fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
-    card = RateCard(_version(integrations, fallbacks), integrations, fallbacks)
+    sources = tuple(source for sheets in found.values() for sheet in sheets for source in sheet.sources)
+    card = RateCard(_version(integrations, fallbacks), integrations, fallbacks, sources)
     return RatesRead(card, {name: min(sheet.checked for sheet in sheets) for name, sheets in found.items()})
 
 
@@ -191,7 +194,7 @@ def _check_fallbacks(name: str, units: Mapping[str, _Unit], path: Path) -> None:
         seen.append(fallback)
 
 
-def _load_folder(folder: Path, units: Mapping[str, _Unit]) -> dict[str, _Sheet]:
+def _load_folder(folder: Path, units: Mapping[str, _Unit], *, own: bool) -> dict[str, _Sheet]:
     """Read every rates file of a folder, by integration."""
     if not folder.is_dir():
         raise BadConfig(f"{folder}: there is no such folder; create it or correct the setting that names it")
@@ -201,7 +204,7 @@ def _load_folder(folder: Path, units: Mapping[str, _Unit]) -> dict[str, _Sheet]:
     for path in _rates_files(folder):
         with faults.gather():
             content = load_yaml(path, _RatesFile)
-            sheet = _Reader(path, content.per, units).sheet(content)
+            sheet = _Reader(path, content.per, units, own).sheet(content)
             for index, model in enumerate(sheet.models):
                 for name in model.match:
                     first = seen.get((content.integration, name))
@@ -216,11 +219,12 @@ def _load_folder(folder: Path, units: Mapping[str, _Unit]) -> dict[str, _Sheet]:
 
 
 class _Reader(Struct, frozen=True):
-    """Parses one file. `per` is what its prices are for by default."""
+    """Parses one file. `per` is what its prices are for by default; `own` tells that it is the operator's."""
 
     path: Path
     per: int
     units: Mapping[str, _Unit]
+    own: bool
 
     def sheet(self, content: _RatesFile) -> _Sheet:
         """Return the parsed file."""
@@ -238,7 +242,10 @@ class _Reader(Struct, frozen=True):
             with faults.gather():
                 fees.append(_Rule(fee.match, self.rates(f"fees[{index}]", fee.rates)))
         faults.settle()
-        return _Sheet(tuple(models), tuple(fees), content.checked)
+        names = frozenset(name for model in models for name in model.match)
+        checked = content.checked.isoformat()
+        source = Source(content.integration, self.path.name, self.own, content.source, checked, names)
+        return _Sheet(tuple(models), tuple(fees), content.checked, (source,))
 
     def head(self, content: _RatesFile) -> None:
         """Refuse what cannot be said of a whole file."""

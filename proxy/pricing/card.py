@@ -95,6 +95,20 @@ class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
         return ranked
 
 
+class Source(Struct, frozen=True):
+    """Where a file says that its prices come from, and when they were last held against it (a UTC date).
+
+    `own` tells the operator's file from one that came with Faregate; `names` are the models it prices.
+    """
+
+    integration: str
+    file: str
+    own: bool
+    source: str
+    checked: str
+    names: frozenset[str] = frozenset()
+
+
 GLOBBED_MAX = 1_000
 
 
@@ -107,11 +121,12 @@ class _Names(Struct, frozen=True):
 
 
 class RateCard(Struct, frozen=True, dict=True):
-    """Every rate of every integration. `version` is the hash of the content."""
+    """Every rate of every integration. `version` is the hash of what prices: all but `sources`."""
 
     version: str
     integrations: Mapping[str, tuple[ModelRates, ...]]
     fallbacks: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
 
     def find(self, integration: str, model: str) -> ModelRates | None:
         """Return the rates of a model: by exact name, else by the glob with the longest literal head."""
@@ -137,6 +152,21 @@ class RateCard(Struct, frozen=True, dict=True):
     def _globbed(self) -> dict[tuple[str, str], ModelRates]:
         """Names that a glob was found for; names without rates are never kept."""
         return {}
+
+    def source_of(self, integration: str, model: ModelRates) -> Source | None:
+        """Return the source of the file that a model's entry stands in; None for a card that kept none."""
+        for source in self.sources:
+            if source.integration == integration and source.names.issuperset(model.match):
+                return source
+        return None
+
+    def prices_as(self, other: "RateCard") -> bool:
+        """Tell whether another card prices everything as this one does; where prices come from is no price."""
+        return (self.version, self.integrations, self.fallbacks) == (
+            other.version,
+            other.integrations,
+            other.fallbacks,
+        )
 
     def rate(self, model: ModelRates, unit: str, conditions: Conditions) -> Rate | None:
         """Return the rate of one unit under these conditions, along the fallback chain; None if unpriced."""

@@ -136,5 +136,5 @@ def keep_card(connection: sqlite3.Connection, card: RateCard, now: int) -> None:
     """Store the card under its version, unless it is there. Raises BadConfig if another has that version."""
     connection.execute(START.insert_rate_card, (card.version, json.encode(card).decode(), now))
     stored = connection.execute(START.find_rate_card, (card.version,)).fetchone()[0]
-    if json.decode(stored, type=RateCard) != card:
+    if not json.decode(stored, type=RateCard).prices_as(card):
         raise BadConfig(f"rates: another rate card has the version {card.version}; install Faregate again")

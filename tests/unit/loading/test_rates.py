@@ -518,3 +518,27 @@ class TestBuiltIn:
             assert "https://" in content["source"]
             assert content["checked"] >= date(2026, 11, 21)
             assert path.stem == content["integration"]
+
+
+def test_a_card_knows_the_file_of_every_model(write: Callable[..., Path]) -> None:
+    built_in = HEAD + 'models: [{match: [m, n], rates: [{unit: input_tokens, usd: "1"}]}]\n'
+    card = load_rates(write(p=built_in), write("own", units=None, mine=ONE.replace("somewhere", "a contract")))
+    mine, theirs = card.source_of("p", found(card, "m")), card.source_of("p", found(card, "n"))
+    assert mine is not None
+    assert (mine.file, mine.own, mine.source, mine.checked) == ("mine.yaml", True, "a contract", "2026-11-21")
+    assert theirs is not None
+    assert (theirs.file, theirs.own, theirs.source) == ("p.yaml", False, "somewhere")
+
+
+def test_every_built_in_model_has_a_source() -> None:
+    card = load_rates(shipped("rates"))
+    for integration, models in card.integrations.items():
+        assert all(card.source_of(integration, model) is not None for model in models)
+    assert not any(source.own for source in card.sources)
+
+
+def test_a_card_s_version_is_that_of_its_prices_alone(write: Callable[..., Path]) -> None:
+    before, after = load_rates(write(p=ONE)), load_rates(write(p=ONE.replace("2026-11-21", "2026-12-01")))
+    assert before.version == after.version
+    assert before != after
+    assert before.prices_as(after)

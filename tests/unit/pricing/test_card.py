@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from proxy.money import NANOS_PER_USD
-from proxy.pricing.card import GLOBBED_MAX, Conditions, ModelRates, Rate, RateCard, is_glob
+from proxy.pricing.card import GLOBBED_MAX, Conditions, ModelRates, Rate, RateCard, Source, is_glob
 
 INPUT = Rate("input_tokens", "1")
 
@@ -149,3 +149,23 @@ def test_a_card_survives_json() -> None:
     assert again == subject
     assert msgspec.json.encode(again) == encoded
     assert again.find("p", "b1") == subject.find("p", "b1")
+
+
+def test_where_prices_come_from_is_kept_beside_them() -> None:
+    own = Source("acme", "mine.yaml", True, "a contract", "2026-11-01", frozenset({"m", "other"}))
+    built_in = Source("acme", "acme.yaml", False, "a page", "2026-10-01", frozenset({"m", "n", "n-*"}))
+    mine, theirs = ModelRates(("m",), ()), ModelRates(("n", "n-*"), ())
+    card = RateCard("v", {"acme": (mine, theirs)}, sources=(own, built_in))
+    assert card.source_of("acme", mine) == own
+    assert card.source_of("acme", theirs) == built_in
+    assert card.source_of("bolt", mine) is None
+    assert RateCard("v", card.integrations).source_of("acme", mine) is None
+
+
+def test_cards_that_price_alike_may_differ_in_their_sources() -> None:
+    source = Source("acme", "acme.yaml", False, "a page", "2026-10-01")
+    card = RateCard("v", {"acme": (ModelRates(("m",), (Rate("u", "1"),)),)}, sources=(source,))
+    assert card.prices_as(RateCard("v", card.integrations))
+    assert not card.prices_as(RateCard("v", {"acme": (ModelRates(("m",), (Rate("u", "2"),)),)}, sources=(source,)))
+    assert not card.prices_as(RateCard("w", card.integrations))
+    assert not card.prices_as(RateCard("v", card.integrations, {"a": "b"}))

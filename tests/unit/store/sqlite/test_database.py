@@ -8,6 +8,7 @@ from doubles.books import CARD, NOW, credit, make_request, make_tenant, settle
 from msgspec import structs
 
 from proxy.errors import BadConfig
+from proxy.pricing.card import Source
 from proxy.store.sqlite import deeds, verbs
 from proxy.store.sqlite.batch import Batch
 from proxy.store.sqlite.connect import connect_writer
@@ -138,3 +139,9 @@ def test_new_rates_at_a_start_are_on_record_and_the_first_ones_are_not(path: Pat
         noted = opened.connection.execute("SELECT at, who, action, before, after FROM audit").fetchall()
         opened.close()
     assert noted == [(NOW + 2, "faregate", "rates.use", '{"rate_card":"card-1"}', '{"rate_card":"card-2"}')]
+
+
+def test_a_card_whose_sources_were_checked_anew_is_the_same_card(path: Path) -> None:
+    source = Source("acme", "acme.yaml", False, "a page", "2026-10-01")
+    open_database(path, structs.replace(CARD, sources=(source,)), NOW).close()
+    open_database(path, structs.replace(CARD, sources=(structs.replace(source, checked="2026-11-01"),)), NOW).close()

@@ -1,0 +1,168 @@
+"""The operator's questions, answered from a SQLite file: `doors` are in `proxy/store/books.py`."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct, json
+
+from proxy.errors import BadRequest, LedgerUnavailable
+from proxy.ids import ulid
+from proxy.ledger.call import CallRecord
+from proxy.ledger.entry import Entry
+from proxy.ledger.hold import Hold
+from proxy.ledger.report import By, Report
+from proxy.pricing.card import RateCard
+from proxy.pricing.cascade import MarginTable
+from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, ExposureRow, Span, Story
+from proxy.store.sql.queries import load
+from proxy.store.sqlite.connect import connect_reader
+from proxy.store.sqlite.reader import Reader
+from proxy.store.sqlite.rows import margin_table, to_call, to_entry, to_exposure, to_hold, to_margin
+
+PAGE = 500
+"""Entries that a stream reads at once."""
+
+_LAST_CALL = "call`"
+"""Sorts after every call's id."""
+
+_SLACK_MS = 60_000
+"""A call's id and its record are stamped apart; more than this never lies between the two."""
+
+
+class BooksSql(Struct, frozen=True, forbid_unknown_fields=True):
+    """The queries of `books.sql`."""
+
+    entry: str
+    call_entry: str
+    entries: str
+    entries_after: str
+    wallets: str
+    balance_at: str
+    usage: str
+    calls: str
+    call: str
+    hold: str
+    open_holds: str
+    call_exposures: str
+    exposures: str
+    rate_card: str
+    margins: str
+
+
+BOOKS = load("sqlite/books.sql", BooksSql)
+
+
+class SqliteBooks:
+    """Implements `books.Books` on a reader of its own; sums are made on threads with connections of theirs."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        self._path = path
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path) -> "SqliteBooks":
+        """Open a database that exists. Raises LedgerUnavailable."""
+        return cls(path, await Reader.open(path))
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        await self._reader.close()
+
+    async def entry(self, name: str) -> Entry:
+        """Return an entry by its id, or by its call's."""
+        row = await self._reader.one(BOOKS.entry, (name,)) or await self._reader.one(BOOKS.call_entry, (name,))
+        if row is None:
+            raise _not_found(f"entry {name}")
+        return to_entry(row)
+
+    async def entries(self, query: EntryQuery) -> Sequence[Entry]:
+        """Return a wallet's entries, newest first."""
+        span = query.span
+        values = (query.tenant, query.before_seq, span.since, span.until, query.kind, query.limit)
+        return [to_entry(row) for row in await self._reader.all(BOOKS.entries, values)]
+
+    async def stream(self, tenant: str, span: Span, kind: str = "") -> AsyncIterator[Sequence[Entry]]:
+        """Yield entries in pages, oldest first, wallet by wallet."""
+        for owner, last in await self._reader.all(BOOKS.wallets, (tenant,)):
+            seq = 0
+            while seq < last:
+                values = (owner, seq, last, span.since, span.until, kind, PAGE)
+                page = [to_entry(row) for row in await self._reader.all(BOOKS.entries_after, values)]
+                if page:
+                    yield page
+                seq = page[-1].seq if len(page) == PAGE else last
+
+    async def calls(self, query: CallQuery) -> Sequence[CallRecord]:
+        """Return a tenant's calls, newest first."""
+        span = query.span
+        first = f"call_{ulid(max(0, span.since // 1000 - _SLACK_MS), 0)}"
+        values = (query.tenant, first, query.before or _LAST_CALL, span.since, span.until)
+        rows = await self._reader.all(BOOKS.calls, (*values, query.outcome, query.refusal, query.limit))
+        return [to_call(row) for row in rows]
+
+    async def story(self, call: str) -> Story:
+        """Return all that is kept of a call."""
+        reader = self._reader
+        record, hold = await reader.one(BOOKS.call, (call,)), await reader.one(BOOKS.hold, (call,))
+        if record is None and hold is None:
+            raise _not_found(f"call {call}")
+        known = None if record is None else to_call(record)
+        held = None if hold is None else to_hold(hold)
+        entry = await reader.one(BOOKS.call_entry, (call,))
+        exposures = await reader.all(BOOKS.call_exposures, (call,))
+        tenant, began = (known.tenant, known.started_at) if known else ("", 0)
+        if held is not None:
+            tenant, began = held.tenant, held.created_at
+        balance = await reader.one(BOOKS.balance_at, (tenant, began))
+        return Story(
+            known,
+            held,
+            None if entry is None else to_entry(entry),
+            tuple(to_exposure(row) for row in exposures),
+            0 if balance is None else balance[0],
+        )
+
+    async def holds(self, tenant: str) -> Sequence[Hold]:
+        """Return open holds, oldest first."""
+        return [to_hold(row) for row in await self._reader.all(BOOKS.open_holds, (tenant,))]
+
+    async def exposures(self, query: ExposureQuery) -> Sequence[ExposureRow]:
+        """Return exposures, newest first."""
+        values = (query.tenant, query.before, query.span.since, query.span.until, query.limit)
+        return [ExposureRow(row[0], to_exposure(row[1:])) for row in await self._reader.all(BOOKS.exposures, values)]
+
+    async def usage(self, tenant: str, by: By | None, span: Span) -> Report:
+        """Sum a tenant's entries, as of one moment, on a thread."""
+        return await asyncio.to_thread(sum_usage, self._path, tenant, by, span)
+
+    async def card(self, version: str) -> RateCard:
+        """Return a rate card that was in force once."""
+        row = await self._reader.one(BOOKS.rate_card, (version,))
+        if row is None:
+            raise _not_found(f"rate card {version}")
+        return json.decode(row[0], type=RateCard)
+
+    async def margins(self, version: int) -> MarginTable:
+        """Return the margin table as of a version."""
+        return margin_table([to_margin(row) for row in await self._reader.all(BOOKS.margins)], version)
+
+
+def sum_usage(path: Path, tenant: str, by: By | None, span: Span = EVER) -> Report:
+    """Sum a tenant's entries, row by row. Raises LedgerUnavailable if the file cannot be read."""
+    report = Report(by)
+    try:
+        connection = connect_reader(path)
+        try:
+            for row in connection.execute(BOOKS.usage, (tenant, span.since, span.until)):
+                report.add(to_entry(row))
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+    return report
+
+
+def _not_found(what: str) -> BadRequest:
+    return BadRequest(f"there is no {what}", code="not_found", status=404)
