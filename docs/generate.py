@@ -16,6 +16,7 @@ from proxy.errors import Refusal
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
 from proxy.tally import Spread, Tally
+from proxy.web.operator.documents.meanings import MEANINGS
 from proxy.web.operator.messages import PREFIX
 from proxy.web.operator.openapi import openapi
 from proxy.web.operator.route import JSON
@@ -23,36 +24,6 @@ from proxy.web.operator.routes import ROUTES
 
 Part = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
-MEANINGS = {
-    Refusal.MALFORMED_REQUEST: "the request cannot be read, or asks for something absurd; the message names the field",
-    Refusal.METHOD_NOT_ALLOWED: "the path is known, but not with this method",
-    Refusal.REQUEST_TIMEOUT: "the head or the body did not arrive in time",
-    Refusal.UPGRADE_REQUIRED: "the route is a WebSocket",
-    Refusal.TOO_LARGE: "the body is larger than `limits.body_bytes_max`",
-    Refusal.INVALID_KEY: "no key, an unknown one, or a revoked one",
-    Refusal.KEY_EXPIRED: "the key's time is over",
-    Refusal.BALANCE_EXHAUSTED: "the wallet does not cover what the call may cost; `held` is what running calls hold",
-    Refusal.REQUEST_TOO_LARGE_FOR_BALANCE: "the maximum asked for costs more than the wallet has; a smaller would fit",
-    Refusal.SUSPENDED: "the operator has suspended the tenant",
-    Refusal.KEY_SCOPE: "the key lacks the scope, or may not use this integration or this address",
-    Refusal.MODEL_NOT_ALLOWED: "the key may not use this model",
-    Refusal.UNKNOWN_ENDPOINT: "the route is not listed for this integration, so it would not be metered",
-    Refusal.UNKNOWN_INTEGRATION: "no such integration is switched on",
-    Refusal.UNPRICED_MODEL: "the model has no rate; it is never served for nothing",
-    Refusal.NOT_FOUND: "an object that this tenant did not create through Faregate",
-    Refusal.RATE_LIMITED: "too many calls or tokens for now",
-    Refusal.SPEND_CAP_DAILY: "a daily spend cap is reached",
-    Refusal.SPEND_CAP_MONTHLY: "a monthly spend cap is reached",
-    Refusal.UPSTREAM_UNREACHABLE: "the provider was not reached, or its answer broke off before anything was relayed",
-    Refusal.UPSTREAM_AUTH: "the provider does not accept the operator's key",
-    Refusal.UPSTREAM_FUNDS: "the operator's account at the provider is out of money",
-    Refusal.UPSTREAM_REDIRECT: "the provider answered with a redirect, which is not followed",
-    Refusal.UPSTREAM_TIMEOUT: "the provider did not answer, or stopped answering, in time",
-    Refusal.LEDGER_UNAVAILABLE: "the ledger cannot commit, so nothing was sent",
-    Refusal.DRAINING: "this server is shutting down",
-    Refusal.OVERLOADED: "more calls are waiting than can be served",
-    Refusal.INTERNAL_ERROR: "a fault of Faregate's; the log has the call's id",
-}
 
 
 def refusals() -> str:

@@ -51,6 +51,7 @@ from proxy.sandbox.shapes import Shapes, shapes_from
 from proxy.steps.invoke import Refusing
 from proxy.steps.meter import HeldBytes
 from proxy.store.journal import Journal, journal_path
+from proxy.store.sqlite.books import SqliteBooks
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
@@ -111,6 +112,7 @@ class Opened(Struct):
 
     now: InForce
     store: SqliteStore
+    books: SqliteBooks
     journal: Journal
     sandboxes: "Sandboxes"
     clock: SystemClock
@@ -227,6 +229,8 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit, broke=broke)
         await store.open(catalogue.card)
         stack.push_async_callback(store.close)
+        books = await SqliteBooks.open(settings.database.path)
+        stack.push_async_callback(books.close)
         limits = settings.limits
         patience = Patience(limits.connect_timeout_s, limits.answer_timeout_s, limits.stall_timeout_s)
         upstream = await stack.enter_async_context(HttpUpstream(integrations, patience))
@@ -251,7 +255,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         )
         metrics.watch(lambda: (call.held for call in doors.running))
         now, token = InForce(doors, upstream, catalogue), admin_token(settings)
-        house = Opened(now, store, journal, sandboxes, clock, ids, Readiness(), token)
+        house = Opened(now, store, books, journal, sandboxes, clock, ids, Readiness(), token)
         metrics.rates_age.set_function(lambda: rates_age_s(house))
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
@@ -389,6 +393,8 @@ def operator_doors(house: Opened, reloader: Reloader) -> OperatorDoors:
     """Return what the operator API may reach."""
     return OperatorDoors(
         store=house.store,
+        books=house.books,
+        house=lambda: house.doors.house,
         clock=house.clock,
         ids=house.ids,
         make_secret=make_secret,

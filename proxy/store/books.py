@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from proxy.errors import InvariantBroken
 from proxy.ledger.call import CallRecord
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
@@ -73,7 +74,7 @@ class ExposureRow(Struct, frozen=True):
 class Story(Struct, frozen=True):
     """All that is kept of one call. `record` is None while it runs, `hold` if it never had one, `entry` without a bill.
 
-    `balance_before` is what its tenant's wallet had when the call began.
+    One of the first two is there. `balance_before` is what its tenant's wallet had when the call began.
     """
 
     record: CallRecord | None
@@ -81,6 +82,19 @@ class Story(Struct, frozen=True):
     entry: Entry | None
     exposures: tuple[Exposure, ...]
     balance_before: int
+
+    @property
+    def of(self) -> CallRecord | Hold:
+        """What says whose call it is, and where it went."""
+        known = self.record or self.hold
+        if known is None:
+            raise InvariantBroken("a call of which nothing is kept has no story")
+        return known
+
+    @property
+    def began_at(self) -> int:
+        """When the call began, in microseconds."""
+        return self.record.started_at if self.record is not None else self.hold.created_at if self.hold else 0
 
 
 class Books(Protocol):

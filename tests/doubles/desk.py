@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+from doubles.acme import make_house
 from prometheus_client import CollectorRegistry
 
 from proxy.errors import BadConfig
@@ -13,6 +14,7 @@ from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Ask
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.formula import Prices, Used, price
+from proxy.store.sqlite.books import SqliteBooks
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tenants.actor import Actor
 from proxy.usage.certainty import Certainty
@@ -87,8 +89,11 @@ class Desk:
     async def open(self) -> OperatorDoors:
         """Open the store and return what the API is handed."""
         await self.store.open(CARD)
+        self.books = await SqliteBooks.open(self.path)
         return OperatorDoors(
             store=self.store,
+            books=self.books,
+            house=make_house,
             clock=self.clock,
             ids=self.ids,
             make_secret=lambda: f"fg-secret-{self.ids.new('key')}",
@@ -106,6 +111,11 @@ class Desk:
         cards = ({"rate_card": card} for card in (self.reloads.previous_rate_card, self.reloads.rate_card))
         await self.store.note("server.reload", *cards, self.clock.now(), by)
         return self.reloads
+
+    async def close(self) -> None:
+        """Let go of the file. Closing twice is nothing."""
+        await self.books.close()
+        await self.store.close()
 
     async def hold(self, tenant: str, nanos: int) -> Hold:
         held = await self.store.hold(

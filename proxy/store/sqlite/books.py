@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.ids import ulid
@@ -60,6 +60,7 @@ class SqliteBooks:
     def __init__(self, path: Path, reader: Reader) -> None:
         self._path = path
         self._reader = reader
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path) -> "SqliteBooks":
@@ -67,8 +68,10 @@ class SqliteBooks:
         return cls(path, await Reader.open(path))
 
     async def close(self) -> None:
-        """Let go of the file."""
-        await self._reader.close()
+        """Let go of the file. Closing twice is nothing."""
+        if not self._closed:
+            self._closed = True
+            await self._reader.close()
 
     async def entry(self, name: str) -> Entry:
         """Return an entry by its id, or by its call's."""
@@ -108,21 +111,17 @@ class SqliteBooks:
         record, hold = await reader.one(BOOKS.call, (call,)), await reader.one(BOOKS.hold, (call,))
         if record is None and hold is None:
             raise _not_found(f"call {call}")
-        known = None if record is None else to_call(record)
-        held = None if hold is None else to_hold(hold)
         entry = await reader.one(BOOKS.call_entry, (call,))
         exposures = await reader.all(BOOKS.call_exposures, (call,))
-        tenant, began = (known.tenant, known.started_at) if known else ("", 0)
-        if held is not None:
-            tenant, began = held.tenant, held.created_at
-        balance = await reader.one(BOOKS.balance_at, (tenant, began))
-        return Story(
-            known,
-            held,
+        story = Story(
+            None if record is None else to_call(record),
+            None if hold is None else to_hold(hold),
             None if entry is None else to_entry(entry),
             tuple(to_exposure(row) for row in exposures),
-            0 if balance is None else balance[0],
+            0,
         )
+        balance = await reader.one(BOOKS.balance_at, (story.of.tenant, story.began_at))
+        return structs.replace(story, balance_before=0 if balance is None else balance[0])
 
     async def holds(self, tenant: str) -> Sequence[Hold]:
         """Return open holds, oldest first."""

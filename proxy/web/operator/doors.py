@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 from proxy.clock import Clock
 from proxy.errors import invariant
 from proxy.ids import Ids
+from proxy.providers.route import House
+from proxy.store.books import Books
 from proxy.store.doors import Store
 from proxy.tenants.actor import Actor
 from proxy.web.operator.documents.reload import ReloadDocument
@@ -25,10 +27,13 @@ class Names(Struct, frozen=True):
 class OperatorDoors(Struct, frozen=True, kw_only=True):
     """Everything the handlers may reach. `make_secret` returns a fresh key as it is shown to its owner.
 
-    `names` returns the names that are known now, and `reload` has the server read its files anew.
+    `house` returns what is switched on now, `names` the names that are known, and `reload` has the server read its
+    files anew.
     """
 
     store: Store
+    books: Books
+    house: Callable[[], House]
     clock: Clock
     ids: Ids
     make_secret: Callable[[], str]

@@ -47,7 +47,7 @@ class LiveDesk:
 
     async def _stop(self) -> None:
         await self._runner.cleanup()
-        await self.desk.store.close()
+        await self.desk.close()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def test_verify(faregate, live, tenant: str) -> None:
 
 
 def test_verify_a_file_without_a_server(console, live, monkeypatch, tmp_path) -> None:
-    live.wait(live.desk.store.close())
+    live.wait(live.desk.close())
     monkeypatch.delenv("FAREGATE_OPERATOR_URL")
     document = console.done("ledger", "verify", "--database", str(tmp_path / "var" / "books.db"))
     assert document == {"ok": True, "wallets": 1, "entries": 1, "open_holds": 0, "faults": []}

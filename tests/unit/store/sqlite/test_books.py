@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doubles.books import (
@@ -77,8 +78,8 @@ async def test_entries_by_page_span_and_kind(store: SqliteStore, books: SqliteBo
         await charge(store, ACME.id, number, at=number)
     await charge(store, BOLT.id, 5)
 
-    async def seqs(limit: int = 100, **how: object) -> list[int]:
-        return [entry.seq for entry in await books.entries(EntryQuery(ACME.id, limit, **how))]  # type: ignore[arg-type]  # any filter
+    async def seqs(limit: int = 100, **how: Any) -> list[int]:
+        return [entry.seq for entry in await books.entries(EntryQuery(ACME.id, limit, **how))]
 
     assert await seqs() == [5, 4, 3, 2, 1]
     assert await seqs(2) == [5, 4]
@@ -124,8 +125,8 @@ async def test_calls_by_outcome_refusal_and_time(store: SqliteStore, books: Sqli
         store.record(structs.replace(record, refusal=refusal, started_at=NOW + number * SECOND))
     await charge(store, BOLT.id, 8)
 
-    async def found(limit: int = 100, **how: object) -> list[str]:
-        calls = await books.calls(CallQuery(ACME.id, limit, **how))  # type: ignore[arg-type]  # any filter
+    async def found(limit: int = 100, **how: Any) -> list[str]:
+        calls = await books.calls(CallQuery(ACME.id, limit, **how))
         return [call.id for call in calls]
 
     one, two, three, four = (make_id("call", number) for number in range(1, 5))
@@ -173,8 +174,8 @@ async def test_holds_and_exposures_of_one_or_of_all(store: SqliteStore, books: S
         await store.end(release(tenant.id, number, exposed=number))
     assert len(await books.holds("")) == 1
 
-    async def nanos(tenant: str = "", limit: int = 100, **how: object) -> list[int]:
-        rows = await books.exposures(ExposureQuery(tenant, limit, **how))  # type: ignore[arg-type]  # any filter
+    async def nanos(tenant: str = "", limit: int = 100, **how: Any) -> list[int]:
+        rows = await books.exposures(ExposureQuery(tenant, limit, **how))
         return [row.exposure.nanos for row in rows]
 
     assert await nanos() == [3, 2, 1]

@@ -38,7 +38,7 @@ async def api(tmp_path: Path, aiohttp_client: Callable[..., Awaitable[TestClient
     desk = Api(tmp_path / "books.db")
     desk.client = await aiohttp_client(operator_app(await desk.open()))
     yield desk
-    await desk.store.close()
+    await desk.close()
 
 
 @pytest.fixture
