@@ -1,6 +1,6 @@
 """Hold: reserve the worst case, durably, before anything is sent. What comes back is the leave to send."""
 
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from proxy.bounds.asking import Need, affordable
 from proxy.clock import date_of
@@ -9,10 +9,17 @@ from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Short
 from proxy.money import format_usd
 from proxy.providers.permit import Permit
-from proxy.store.doors import Ledger
 
 
-async def hold(call: str, permit: Permit, need: Need, ledger: Ledger, now: int, top_up_url: str) -> Hold:
+class Holding(Protocol):
+    """What this step needs of a ledger."""
+
+    async def hold(self, request: HoldRequest) -> Hold | Short:
+        """Reserve a call's worst case, or say what was missing."""
+        ...
+
+
+async def hold(call: str, permit: Permit, need: Need, ledger: Holding, now: int, top_up_url: str) -> Hold:
     """Return the committed hold. Raises Refused: balance_exhausted, request_too_large_for_balance, or
     ledger_unavailable, and then nothing is held.
     """

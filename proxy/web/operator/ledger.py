@@ -1,34 +1,35 @@
-"""The ledger read: entries, calls, holds, exposures, and verification."""
+"""The ledger read: entries, why they are what they are, and verification."""
 
 from msgspec import Struct
 
 from proxy.errors import BadRequest
-from proxy.web.operator.documents.calls import (
-    CallList,
-    ExposureList,
-    HoldList,
-    call_document,
-    exposure_document,
-    hold_document,
-)
+from proxy.ledger.bill import Unexplained, read_bill
+from proxy.ledger.entry import Entry, Kind
+from proxy.ledger.explain import explain
+from proxy.store.books import FOREVER, EntryQuery
 from proxy.web.operator.documents.entries import EntryDetails, EntryList, entry_details, entry_document
+from proxy.web.operator.documents.explanation import (
+    ChargeDocument,
+    Explanation,
+    call_explanation,
+    charge_document,
+    deposit_explanation,
+)
 from proxy.web.operator.documents.page import Limit, cut
 from proxy.web.operator.documents.verdict import VerdictDocument, verdict_document
-from proxy.web.operator.doors import Visit
+from proxy.web.operator.doors import OperatorDoors, Visit
+from proxy.web.operator.spans import Since, read_span
+
+CALL_PREFIX = "call_"
 
 
-class EntryPage(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose; `before` is the last id of the page before."""
+class EntryPage(Since, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose entries, of which kind, from when; `before` is the last id of the page before."""
 
     tenant: str
+    kind: Kind | None = None
     limit: Limit = 100
     before: str = ""
-
-
-class ExposurePage(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many."""
-
-    limit: Limit = 100
 
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,40 +40,49 @@ class Scope(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def list_entries(visit: Visit, query: EntryPage) -> EntryList:
     """List a wallet's entries, newest first."""
-    store = visit.doors.store
-    tenant = (await store.find_tenant(query.tenant)).id
-    before = None
+    doors = visit.doors
+    tenant = (await doors.store.find_tenant(query.tenant)).id
+    before = FOREVER
     if query.before:
-        last = await store.entry(query.before)
+        last = await doors.books.entry(query.before)
         if last.tenant != tenant:
             raise BadRequest(f"before: {query.before} is not an entry of {query.tenant}")
         before = last.seq
-    entries = await store.entries(tenant, query.limit + 1, before)
+    span = read_span(query, doors.clock.now())
+    entries = await doors.books.entries(EntryQuery(tenant, query.limit + 1, before, span, query.kind or ""))
     return EntryList(*cut([entry_document(entry) for entry in entries], query.limit))
 
 
 async def show_entry(visit: Visit, entry: str) -> EntryDetails:
-    """Show all of one entry, its bill included."""
-    return entry_details(await visit.doors.store.entry(entry))
+    """Show all of one entry, its bill included. It is named by its own id or by that of its call."""
+    return entry_details(await visit.doors.books.entry(entry))
 
 
-async def list_calls(visit: Visit, query: EntryPage) -> CallList:
-    """List a tenant's calls that are over, newest first, charged or not."""
-    store = visit.doors.store
-    tenant = (await store.find_tenant(query.tenant)).id
-    records = await store.calls(tenant, query.limit + 1, query.before)
-    return CallList(*cut([call_document(record) for record in records], query.limit))
+async def explain_entry(visit: Visit, entry: str) -> Explanation:
+    """Explain why an entry says what it says, or why a call cost nothing. It is named by its own id or its call's.
+
+    For a call: every unit with its rate, where that comes from and what chose it, the margin that won among the levels
+    that were looked at, the exact sums before the one rounding, what was held, who bore what.
+    """
+    doors = visit.doors
+    call = entry
+    if not entry.startswith(CALL_PREFIX):
+        written = await doors.books.entry(entry)
+        if not written.bill:
+            return deposit_explanation(written)
+        call = read_bill(written.bill).call
+    story = await doors.books.story(call)
+    charge = None if story.entry is None else await _charge(doors, story.entry)
+    return call_explanation(story, call, charge)
 
 
-async def list_holds(visit: Visit) -> HoldList:
-    """List the holds of running calls."""
-    return HoldList([hold_document(hold) for hold in await visit.doors.store.holds()])
-
-
-async def list_exposures(visit: Visit, query: ExposurePage) -> ExposureList:
-    """List upstream cost that no tenant was charged for, newest first."""
-    exposures = await visit.doors.store.exposures(query.limit + 1)
-    return ExposureList(*cut([exposure_document(exposure) for exposure in exposures], query.limit))
+async def _charge(doors: OperatorDoors, entry: Entry) -> ChargeDocument:
+    bill = read_bill(entry.bill)
+    card, margins = await doors.books.card(bill.rate_card), await doors.books.margins(bill.margins)
+    try:
+        return charge_document(entry, bill, explain(bill, entry.tenant, card, margins), "")
+    except Unexplained as error:
+        return charge_document(entry, bill, None, str(error))
 
 
 async def verify(visit: Visit, query: Scope) -> VerdictDocument:

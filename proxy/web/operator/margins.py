@@ -4,8 +4,15 @@ from msgspec import Struct
 
 from proxy.errors import BadRequest
 from proxy.pricing.cascade import DEFAULT_PCT, Slot
+from proxy.pricing.levels import look
 from proxy.web.operator.amounts import DecimalNumber, read_pct
-from proxy.web.operator.documents.margins import MarginDocument, MarginList, margin_document
+from proxy.web.operator.documents.margins import (
+    MarginDocument,
+    MarginExplanation,
+    MarginList,
+    explanation_document,
+    margin_document,
+)
 from proxy.web.operator.doors import OperatorDoors, Visit
 
 
@@ -51,6 +58,20 @@ async def _slot(doors: OperatorDoors, place: MarginPlace) -> Slot:
     integration, unit = _meter(doors, place.integration, place.meter)
     tenant = None if place.tenant is None else (await doors.store.find_tenant(place.tenant)).id
     return tenant, integration, unit
+
+
+async def explain_margin(visit: Visit, query: MarginPlace) -> MarginExplanation:
+    """Explain which margin holds: the levels in the order in which they are looked at, and the one that decides."""
+    tenant, integration, unit = await _slot(visit.doors, query)
+    table = visit.doors.store.margins()
+    units = {
+        slot[2]
+        for slot in table.slots
+        if unit is None and slot[2] is not None and slot[1] == integration and slot[0] in (None, tenant)
+    }
+    looks = look(table, tenant, integration, unit)
+    meters = {each: look(table, tenant, integration, each) for each in units}
+    return explanation_document((tenant, integration, unit), table.version, looks, meters)
 
 
 def _meter(doors: OperatorDoors, integration: str | None, meter: str | None) -> tuple[str | None, str | None]:

@@ -2,7 +2,20 @@
 
 from msgspec import Raw, json
 
-from proxy.web.operator import audit, keys, ledger, margins, rates, server, tenants, wallets
+from proxy.web.operator import (
+    audit,
+    calls,
+    exports,
+    keys,
+    ledger,
+    margins,
+    quotes,
+    rates,
+    server,
+    tenants,
+    usage,
+    wallets,
+)
 from proxy.web.operator.doors import Visit
 from proxy.web.operator.openapi import openapi
 from proxy.web.operator.route import Route
@@ -31,12 +44,19 @@ ROUTES = (
     Route("POST", "/margins", margins.set_margin, alias="post_margin"),
     Route("GET", "/margins", margins.list_margins),
     Route("DELETE", "/margins", margins.unset_margin),
+    Route("GET", "/margins/explain", margins.explain_margin),
     Route("GET", "/rates", rates.list_rates),
+    Route("GET", "/rates/{integration}/{model}", rates.show_rates),
+    Route("POST", "/quote", quotes.quote),
     Route("GET", "/ledger", ledger.list_entries),
+    Route("GET", "/ledger/export", exports.export_ledger, produces=(exports.CSV, exports.NDJSON)),
     Route("GET", "/ledger/{entry}", ledger.show_entry),
-    Route("GET", "/calls", ledger.list_calls),
-    Route("GET", "/holds", ledger.list_holds),
-    Route("GET", "/exposures", ledger.list_exposures),
+    Route("GET", "/ledger/{entry}/explain", ledger.explain_entry),
+    Route("GET", "/calls", calls.list_calls),
+    Route("GET", "/calls/{call}", calls.show_call),
+    Route("GET", "/holds", calls.list_holds),
+    Route("GET", "/exposures", calls.list_exposures),
+    Route("GET", "/usage", usage.show_usage),
     Route("GET", "/verify", ledger.verify),
     Route("GET", "/audit", audit.list_audit),
     Route("POST", "/reload", server.reload),

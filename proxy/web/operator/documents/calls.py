@@ -1,11 +1,14 @@
 """Calls that are over, what running ones hold, and what no tenant paid for."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from proxy.clock import timestamp
 from proxy.ledger.call import CallRecord
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
+from proxy.store.books import ExposureRow
 from proxy.web.operator.documents.page import Time
 
 
@@ -63,10 +66,16 @@ class ExposureDocument(Struct, frozen=True, kw_only=True):
     at: Time
 
 
-class ExposureList(Struct, frozen=True):
-    """The newest exposures, newest first."""
+class ExposureRowDocument(ExposureDocument, frozen=True, kw_only=True):
+    """An exposure and its row, which pages go by."""
 
-    data: list[ExposureDocument]
+    row: int
+
+
+class ExposureList(Struct, frozen=True):
+    """A page of exposures, newest first."""
+
+    data: list[ExposureRowDocument]
     has_more: bool
 
 
@@ -103,12 +112,21 @@ def hold_document(hold: Hold) -> HoldDocument:
 
 def exposure_document(exposure: Exposure) -> ExposureDocument:
     """Show an exposure."""
-    return ExposureDocument(
-        call=exposure.call,
-        tenant=exposure.tenant,
-        integration=exposure.integration,
-        exposure_nanos=exposure.nanos,
-        reason=exposure.reason,
-        at_most=exposure.at_most,
-        at=timestamp(exposure.at),
-    )
+    return ExposureDocument(**_exposure(exposure))
+
+
+def exposure_row_document(row: ExposureRow) -> ExposureRowDocument:
+    """Show an exposure in a list."""
+    return ExposureRowDocument(row=row.row, **_exposure(row.exposure))
+
+
+def _exposure(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "call": exposure.call,
+        "tenant": exposure.tenant,
+        "integration": exposure.integration,
+        "exposure_nanos": exposure.nanos,
+        "reason": exposure.reason,
+        "at_most": exposure.at_most,
+        "at": timestamp(exposure.at),
+    }
