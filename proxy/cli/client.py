@@ -2,16 +2,20 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from proxy import __version__
 from proxy.cli.command import Failure, Misuse
 from proxy.cli.files import config_file
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 TIMEOUT_S = 600
 """Verification of a long ledger is the slowest answer there is."""
@@ -51,7 +55,20 @@ class Operator:
         """Take away. Query values that are None or empty are left out."""
         return self._ask("DELETE", f"{path}{_query(query)}")
 
+    def stream(self, path: str, **query: object) -> Iterator[bytes]:
+        """Read an answer line by line as it comes. Raises Failure if it breaks off before its end."""
+        with self._answering("GET", f"{path}{_query(query)}") as response:
+            if response.status >= 400:
+                self._read(response.status, response.read())
+            yield from response
+
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        with self._answering(method, path, body) as response:
+            return self._read(response.status, response.read())
+
+    @contextmanager
+    def _answering(self, method: str, path: str, body: Mapping[str, object] | None = None) -> "Iterator[HTTPResponse]":
+        """Ask, and hand over the answer. What fails on the wire, also while it is read, is Failure."""
         from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
         scheme, host, port, prefix = _parts(self.url)
@@ -66,12 +83,18 @@ class Operator:
         if body is not None:
             content = json.dumps({name: value for name, value in body.items() if value is not None})
             headers["Content-Type"] = "application/json"
+        response = None
         try:
             connection.request(method, f"{prefix}/admin/v1{path}", content, headers)
             response = connection.getresponse()
-            return self._read(response.status, response.read())
+            yield response
         except (OSError, HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if response is not None:
+                raise Failure(
+                    f"the answer of {self.url} broke off ({reason}); see the server's log, and try again",
+                    code="broken_off",
+                ) from None
             raise Failure(
                 f"no operator API answers at {self.url} ({reason}); "
                 "start it with `faregate serve`, or set FAREGATE_OPERATOR_URL",
@@ -102,7 +125,7 @@ class Operator:
 
 
 def _query(values: Mapping[str, object]) -> str:
-    told = {name: str(value) for name, value in values.items() if value not in (None, "")}
+    told = {name: "true" if value is True else str(value) for name, value in values.items() if value not in (None, "")}
     return f"?{urlencode(told)}" if told else ""
 
 

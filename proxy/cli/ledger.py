@@ -1,13 +1,17 @@
-"""`faregate ledger` and `faregate calls`: what was charged, what was asked, and whether the books are right."""
+"""`faregate ledger`: what was credited and charged, why, whether the books are right, and all of it written out."""
 
 from pathlib import Path
 
 import click
 
-from proxy.cli.client import Answer, operator
+from proxy.cli.client import operator, segment
 from proxy.cli.command import Group
 from proxy.cli.complete import tenant_names
-from proxy.cli.show import Document, facts, moment, more, show, table
+from proxy.cli.explain import explanation
+from proxy.cli.show import Document, facts, heading, moment, more, show, table, usd
+from proxy.cli.spans import span
+
+KINDS = ("call", "credit", "adjustment", "refund", "dispute", "rerate")
 
 
 @click.group(cls=Group)
@@ -15,18 +19,32 @@ def ledger() -> None:
     """The ledger: what was credited and charged."""
 
 
-@click.group(cls=Group)
-def calls() -> None:
-    """Calls: charged, free, refused, failed."""
-
-
 @ledger.command("list")
 @click.argument("tenant", shell_complete=tenant_names)
+@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
+@span
 @click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many (100).")
 @click.option("--before", metavar="ID", help="Begin after this entry: older ones.")
-def list_(tenant: str, limit: int | None, before: str | None) -> None:
+def list_(
+    tenant: str, kind: str | None, since: str | None, until: str | None, limit: int | None, before: str | None
+) -> None:
     """List a tenant's entries, newest first."""
-    show(operator().get("/ledger", tenant=tenant, limit=limit, before=before), _entries)
+    query = {"kind": kind, "since": since, "until": until, "limit": limit, "before": before}
+    show(operator().get("/ledger", tenant=tenant, **query), _entries)
+
+
+@ledger.command("show")
+@click.argument("entry")
+def show_(entry: str) -> None:
+    """Show all of one entry; ENTRY is its id, or the id of its call."""
+    show(operator().get(f"/ledger/{segment(entry)}"), _details)
+
+
+@ledger.command()
+@click.argument("entry")
+def explain(entry: str) -> None:
+    """Explain why a call cost what it cost, or nothing; ENTRY is the entry's id or the call's."""
+    show(operator().get(f"/ledger/{segment(entry)}/explain"), explanation)
 
 
 @ledger.command()
@@ -38,34 +56,38 @@ def list_(tenant: str, limit: int | None, before: str | None) -> None:
 )
 def verify(database: Path | None) -> int:
     """Check chain, sums, holds and charges; exit 1 if anything is wrong."""
-    answer = operator().get("/verify") if database is None else _verify_file(database)
+    from proxy.cli.verify import verify_file, verify_server
+
+    answer = verify_server() if database is None else verify_file(database)
     show(answer, _verdict)
     return 0 if answer.document["ok"] is True else 1
 
 
-@calls.command("list")
-@click.argument("tenant", shell_complete=tenant_names)
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many (100).")
-@click.option("--before", metavar="ID", help="Begin after this call: older ones.")
-def list_calls(tenant: str, limit: int | None, before: str | None) -> None:
-    """List a tenant's calls that are over, newest first."""
-    show(operator().get("/calls", tenant=tenant, limit=limit, before=before), _calls)
+@ledger.command()
+@click.argument("tenant", required=False, shell_complete=tenant_names)
+@click.option("--all", "everybody", is_flag=True, help="Every tenant's entries.")
+@click.option("--format", "form", type=click.Choice(("csv", "ndjson")), help="csv (default), or all of each entry.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
+@span
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file.")
+def export(
+    tenant: str | None,
+    everybody: bool,
+    form: str | None,
+    kind: str | None,
+    since: str | None,
+    until: str | None,
+    output: Path | None,
+) -> None:
+    """Write out the ledger, oldest entries first; memory does not grow with it."""
+    from proxy.cli.export import run_export
 
-
-def _verify_file(path: Path) -> Answer:
-    """Verify a database file that no server has open; the document is the one that the server answers."""
-    from msgspec import json, to_builtins
-
-    from proxy.store.sqlite.verify import verify_file
-    from proxy.web.operator.documents.verdict import verdict_document
-
-    document = verdict_document(verify_file(path))
-    return Answer(json.encode(document).decode(), to_builtins(document))
+    if (tenant is None) != everybody:
+        raise click.UsageError("Name one TENANT, or give --all.")
+    run_export({"tenant": tenant, "all": everybody, "kind": kind, "since": since, "until": until}, form, output)
 
 
 def _entries(document: Document) -> None:
-    from proxy.money import format_usd
-
     table(
         ("id", "time", "kind", "USD", "balance USD", "integration", "model", "certainty", "call"),
         (
@@ -73,8 +95,8 @@ def _entries(document: Document) -> None:
                 e["id"],
                 moment(e["created_at"]),
                 e["kind"],
-                format_usd(e["amount_nanos"]),
-                format_usd(e["balance_after_nanos"]),
+                usd(e["amount_nanos"]),
+                usd(e["balance_after_nanos"]),
                 *(e.get("call", {}).get(name) for name in ("integration", "model", "certainty", "id")),
             )
             for e in document["data"]
@@ -84,20 +106,21 @@ def _entries(document: Document) -> None:
     more(document, "--before")
 
 
-def _calls(document: Document) -> None:
-    table(
-        ("id", "time", "integration", "endpoint", "model", "outcome", "status", "refusal"),
-        (
-            (
-                c["id"],
-                moment(c["started_at"]),
-                *(c[name] for name in ("integration", "endpoint", "model", "outcome", "status", "refusal")),
-            )
-            for c in document["data"]
-        ),
-        right=("status",),
-    )
-    more(document, "--before")
+def _details(document: Document) -> None:
+    names = ("id", "tenant", "seq", "kind", "created_at", "period", "reference", "previous", "hash")
+    facts((name, moment(document[name]) if name == "created_at" else document[name]) for name in names)
+    amounts = ("amount_nanos", "waived_nanos", "balance_after_nanos")
+    facts((name.removesuffix("_nanos"), f"{usd(document[name])} USD") for name in amounts)
+    call = document.get("call")
+    if call is not None:
+        heading(f"{call['integration']} {call['endpoint']} {call['model']}, {call['certainty']}")
+        used = {call["model"]: call["usage"], **call["other_models"]}
+        table(
+            ("model", "unit", "quantity"),
+            ((model, unit, quantity) for model, units in used.items() for unit, quantity in units.items()),
+            right=("quantity",),
+        )
+        click.echo(f"\nwhy it cost that: faregate ledger explain {document['id']}", err=True)
 
 
 def _verdict(document: Document) -> None:

@@ -7,14 +7,18 @@ import click
 
 from proxy import __version__
 from proxy.cli.audit import audit
+from proxy.cli.calls import calls, exposure, holds
 from proxy.cli.command import Failure, Group
 from proxy.cli.completion import completion
 from proxy.cli.config import config
 from proxy.cli.keys import key
-from proxy.cli.ledger import calls, ledger
+from proxy.cli.ledger import ledger
 from proxy.cli.margins import margin
+from proxy.cli.quotes import quote
+from proxy.cli.rates import rates
 from proxy.cli.server import demo, reload, serve
 from proxy.cli.tenants import tenant
+from proxy.cli.usage import usage
 from proxy.cli.wallets import balance, credit
 from proxy.errors import BadConfig, FaregateError
 
@@ -25,7 +29,27 @@ def faregate() -> None:
     """Faregate: a metering reverse proxy in front of AI providers."""
 
 
-for _command in (serve, demo, reload, config, tenant, key, credit, balance, margin, ledger, calls, audit, completion):
+_COMMANDS: tuple[click.Command, ...] = (
+    serve,
+    demo,
+    reload,
+    config,
+    tenant,
+    key,
+    credit,
+    balance,
+    margin,
+    rates,
+    quote,
+    ledger,
+    calls,
+    holds,
+    exposure,
+    usage,
+    audit,
+    completion,
+)
+for _command in _COMMANDS:
     faregate.add_command(_command)
 
 

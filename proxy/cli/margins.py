@@ -6,7 +6,8 @@ from proxy.cli import amounts
 from proxy.cli.client import operator
 from proxy.cli.command import Group
 from proxy.cli.complete import tenant_names
-from proxy.cli.show import Document, facts, moment, show, table
+from proxy.cli.explain import level_table
+from proxy.cli.show import Document, facts, heading, moment, show, table
 
 
 @click.group(cls=Group)
@@ -46,6 +47,30 @@ def _unset(document: Document) -> None:
 
 def _facts(document: Document) -> None:
     facts((name, moment(value) if name == "set_at" else value) for name, value in document.items())
+
+
+@margin.command()
+@click.option(
+    "--tenant",
+    metavar="T",
+    help="For this tenant; otherwise for one without margins of its own.",
+    shell_complete=tenant_names,
+)
+@click.option("--integration", metavar="I", help="At this integration.")
+@click.option("--meter", metavar="M", help="Of this unit: INTEGRATION.UNIT, or a unit of --integration.")
+def explain(tenant: str | None, integration: str | None, meter: str | None) -> None:
+    """Explain which margin holds: the levels that are looked at, and the one that decides."""
+    show(operator().get("/margins/explain", tenant=tenant, integration=integration, meter=meter), _explained)
+
+
+def _explained(document: Document) -> None:
+    facts([("margin", f"{document['pct']} %"), ("decided by", document["level"])])
+    heading("the levels in the order in which they are looked at: the first that is set decides")
+    level_table(document["levels"])
+    if document["meters"]:
+        heading("meters that have a margin of their own")
+        rows = ((each["meter"], each["level"], each["pct"]) for each in document["meters"])
+        table(("meter", "level", "percent"), rows, right=("percent",))
 
 
 def _list(document: Document) -> None:

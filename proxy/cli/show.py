@@ -47,10 +47,22 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
         click.echo(f"{name:<{width}}  {value}".rstrip())
 
 
-def more(document: Document, option: str) -> None:
-    """Say that a list goes on, and how to see the rest."""
+def more(document: Document, option: str, name: str = "id") -> None:
+    """Say that a list goes on, and how to see the rest; `name` is the field of its rows that `option` takes."""
     if document.get("has_more"):
-        click.echo(f"... more: add {option} {document['data'][-1]['id']}", err=True)
+        click.echo(f"... more: add {option} {document['data'][-1][name]}", err=True)
+
+
+def heading(text: str) -> None:
+    """Print a line that names what comes below it, after an empty one."""
+    click.echo(f"\n{text}")
+
+
+def usd(nanos: int) -> str:
+    """Write nano-USD in USD, exactly."""
+    from proxy.money import format_usd
+
+    return format_usd(nanos)
 
 
 def plain(value: object) -> str:

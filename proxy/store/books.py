@@ -17,6 +17,7 @@ from proxy.ledger.hold import Hold
 from proxy.ledger.report import By, Report
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
+from proxy.store.doors import Verdict
 
 FOREVER = 2**63 - 1
 
@@ -97,6 +98,13 @@ class Story(Struct, frozen=True):
         return self.record.started_at if self.record is not None else self.hold.created_at if self.hold else 0
 
 
+class Progress(Struct, frozen=True):
+    """How far a verification is: entries checked, of how many."""
+
+    entries: int
+    of: int
+
+
 class Books(Protocol):
     """The operator's questions. BadRequest 404: what was named does not exist. LedgerUnavailable: no answer now."""
 
@@ -133,6 +141,13 @@ class Books(Protocol):
 
     async def usage(self, tenant: str, by: By | None, span: Span) -> Report:
         """Sum a tenant's entries; memory does not grow with their number."""
+        ...
+
+    def verifying(self, tenant: str) -> AsyncIterator[Progress | Verdict]:
+        """Verify one tenant's books or, if it is empty, all; yield progress now and then, and the verdict last.
+
+        Who stops asking stops the verification.
+        """
         ...
 
     async def card(self, version: str) -> RateCard:

@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 from msgspec import Struct, json, structs
 
@@ -15,11 +17,13 @@ from proxy.ledger.hold import Hold
 from proxy.ledger.report import By, Report
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
-from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, ExposureRow, Span, Story
+from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, ExposureRow, Progress, Span, Story
+from proxy.store.doors import Verdict
 from proxy.store.sql.queries import load
 from proxy.store.sqlite.connect import connect_reader
 from proxy.store.sqlite.reader import Reader
 from proxy.store.sqlite.rows import margin_table, to_call, to_entry, to_exposure, to_hold, to_margin
+from proxy.store.sqlite.verify import verify_file
 
 PAGE = 500
 """Entries that a stream reads at once."""
@@ -136,6 +140,28 @@ class SqliteBooks:
         """Sum a tenant's entries, as of one moment, on a thread."""
         return await asyncio.to_thread(sum_usage, self._path, tenant, by, span)
 
+    async def verifying(self, tenant: str) -> AsyncIterator[Progress | Verdict]:
+        """Verify on a thread; yield progress, and the verdict last."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Queue[Progress | None] = asyncio.Queue()
+        left = Event()
+
+        def tell(checked: int, of: int) -> None:
+            if left.is_set():
+                raise _Left
+            loop.call_soon_threadsafe(told.put_nowait, Progress(checked, of))
+
+        work = loop.run_in_executor(None, verify_file, self._path, tenant, tell)
+        work.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (progress := await told.get()) is not None:
+                yield progress
+            yield await work
+        finally:
+            left.set()
+            with suppress(_Left):
+                await work
+
     async def card(self, version: str) -> RateCard:
         """Return a rate card that was in force once."""
         row = await self._reader.one(BOOKS.rate_card, (version,))
@@ -146,6 +172,10 @@ class SqliteBooks:
     async def margins(self, version: int) -> MarginTable:
         """Return the margin table as of a version."""
         return margin_table([to_margin(row) for row in await self._reader.all(BOOKS.margins)], version)
+
+
+class _Left(Exception):
+    """Whoever asked for a verification has left."""
 
 
 def sum_usage(path: Path, tenant: str, by: By | None, span: Span = EVER) -> Report:

@@ -1,7 +1,7 @@
 """Verifies a whole database in one read transaction, row by row: memory does not grow with the ledger."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,10 +21,21 @@ from proxy.store.sqlite.statements import AUDIT
 FAULTS_MAX = 100
 """Faults that are listed; verification stops at the last of them."""
 
+TELL_EVERY = 1_000
+"""Entries after which progress is told."""
+
 _ENTRY_COLUMNS = 13
 
 
-def verify_file(path: Path, tenant: str = "") -> Verdict:
+Tell = Callable[[int, int], None]
+"""Is told now and then how many entries were checked, and of how many. What it raises ends the verification."""
+
+
+def _untold(_checked: int, _of: int) -> None:
+    """What is told where nobody waits."""
+
+
+def verify_file(path: Path, tenant: str = "", tell: Tell = _untold) -> Verdict:
     """Verify a database, or one tenant's part of it: a copy, a stopped server's file, or under a running server.
 
     Raises BadConfig if the file is not a Faregate database of this version.
@@ -35,18 +46,18 @@ def verify_file(path: Path, tenant: str = "") -> Verdict:
         connection = connect_reader(path)
         try:
             check_version(connection, shipped_schema(), str(path))
-            return verify(connection, tenant)
+            return verify(connection, tenant, tell)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise BadConfig(f"database: {path} cannot be read ({error}); restore it from a backup") from error
 
 
-def verify(connection: sqlite3.Connection, tenant: str = "") -> Verdict:
+def verify(connection: sqlite3.Connection, tenant: str = "", tell: Tell = _untold) -> Verdict:
     """Verify what a connection sees, as of one moment. Raises sqlite3.Error if the file cannot be read."""
     connection.execute("BEGIN")
     try:
-        audit = _Audit(connection)
+        audit = _Audit(connection, tell)
         faults: list[Fault] = []
         for fault in audit.faults(tenant):
             faults.append(fault)
@@ -61,9 +72,11 @@ def verify(connection: sqlite3.Connection, tenant: str = "") -> Verdict:
 class _Audit:
     """One pass over the books; counts what it has seen."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, tell: Tell) -> None:
         self.wallets = 0
         self.entries = 0
+        self._of = 0
+        self._tell = tell
         self._connection = connection
         margins = [to_margin(row) for row in connection.execute(AUDIT.margins)]
 
@@ -81,8 +94,10 @@ class _Audit:
 
     def faults(self, tenant: str) -> Iterator[Fault]:
         """Yield what is wrong, wallet by wallet, then what lacks its counterpart."""
-        for row in self._connection.execute(AUDIT.wallets, (tenant,)):
-            yield from self._wallet(to_wallet(row))
+        wallets = [to_wallet(row) for row in self._connection.execute(AUDIT.wallets, (tenant,))]
+        self._of = sum(wallet.seq for wallet in wallets)
+        for wallet in wallets:
+            yield from self._wallet(wallet)
         for owner, place, problem in self._connection.execute(AUDIT.strays, (tenant,)):
             yield Fault(owner, place, problem)
 
@@ -91,6 +106,8 @@ class _Audit:
         chain = Chain(wallet.tenant)
         for row in self._connection.execute(AUDIT.entries, (wallet.tenant,)):
             self.entries += 1
+            if self.entries % TELL_EVERY == 0:
+                self._tell(self.entries, self._of)
             entry = to_entry(row[:_ENTRY_COLUMNS])
             for problem in (*chain.follow(entry), *audit_entry(entry, _booked(row), self._tables)):
                 yield Fault(wallet.tenant, entry.id, problem)

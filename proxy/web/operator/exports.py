@@ -14,10 +14,10 @@ from proxy.ledger.entry import Entry, Kind
 from proxy.money import Quantity, format_usd
 from proxy.web.operator.documents.entries import entry_details
 from proxy.web.operator.doors import Visit
-from proxy.web.operator.route import Streamed
+from proxy.web.operator.route import NDJSON, Streamed
 from proxy.web.operator.spans import Since, read_span
 
-CSV, NDJSON = "text/csv; charset=utf-8", "application/x-ndjson"
+CSV = "text/csv; charset=utf-8"
 COLUMNS = (
     "id",
     "tenant",

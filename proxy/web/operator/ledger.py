@@ -1,12 +1,15 @@
 """The ledger read: entries, why they are what they are, and verification."""
 
-from msgspec import Struct
+from collections.abc import AsyncIterator
+
+from msgspec import Struct, json
 
 from proxy.errors import BadRequest
 from proxy.ledger.bill import Unexplained, read_bill
 from proxy.ledger.entry import Entry, Kind
 from proxy.ledger.explain import explain
-from proxy.store.books import FOREVER, EntryQuery
+from proxy.store.books import FOREVER, EntryQuery, Progress
+from proxy.store.doors import Verdict
 from proxy.web.operator.documents.entries import EntryDetails, EntryList, entry_details, entry_document
 from proxy.web.operator.documents.explanation import (
     ChargeDocument,
@@ -18,6 +21,7 @@ from proxy.web.operator.documents.explanation import (
 from proxy.web.operator.documents.page import Limit, cut
 from proxy.web.operator.documents.verdict import VerdictDocument, verdict_document
 from proxy.web.operator.doors import OperatorDoors, Visit
+from proxy.web.operator.route import NDJSON, Streamed
 from proxy.web.operator.spans import Since, read_span
 
 CALL_PREFIX = "call_"
@@ -90,3 +94,15 @@ async def verify(visit: Visit, query: Scope) -> VerdictDocument:
     store = visit.doors.store
     tenant = (await store.find_tenant(query.tenant)).id if query.tenant else None
     return verdict_document(await store.verify(tenant))
+
+
+async def follow_verification(visit: Visit, query: Scope) -> Streamed:
+    """Verify and tell how it goes: a line of `entries` and `of` now and then, and the verdict as the last line."""
+    doors = visit.doors
+    tenant = (await doors.store.find_tenant(query.tenant)).id if query.tenant else ""
+    return Streamed(NDJSON, _followed(doors.books.verifying(tenant)))
+
+
+async def _followed(steps: AsyncIterator[Progress | Verdict]) -> AsyncIterator[bytes]:
+    async for step in steps:
+        yield json.encode(verdict_document(step) if isinstance(step, Verdict) else step) + b"\n"

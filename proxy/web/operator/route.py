@@ -22,6 +22,7 @@ from msgspec import Struct
 from proxy.errors import invariant
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 _PART = re.compile(r"\{(\w+)\}")
 
 

@@ -18,7 +18,7 @@ from proxy.web.operator import (
 )
 from proxy.web.operator.doors import Visit
 from proxy.web.operator.openapi import openapi
-from proxy.web.operator.route import Route
+from proxy.web.operator.route import NDJSON, Route
 
 
 async def show_openapi(visit: Visit) -> Raw:  # noqa: ARG001  # every handler is handed the visit
@@ -49,7 +49,7 @@ ROUTES = (
     Route("GET", "/rates/{integration}/{model}", rates.show_rates),
     Route("POST", "/quote", quotes.quote),
     Route("GET", "/ledger", ledger.list_entries),
-    Route("GET", "/ledger/export", exports.export_ledger, produces=(exports.CSV, exports.NDJSON)),
+    Route("GET", "/ledger/export", exports.export_ledger, produces=(exports.CSV, NDJSON)),
     Route("GET", "/ledger/{entry}", ledger.show_entry),
     Route("GET", "/ledger/{entry}/explain", ledger.explain_entry),
     Route("GET", "/calls", calls.list_calls),
@@ -60,5 +60,6 @@ ROUTES = (
     Route("GET", "/verify", ledger.verify),
     Route("GET", "/audit", audit.list_audit),
     Route("POST", "/reload", server.reload),
+    Route("GET", "/verify/progress", ledger.follow_verification, produces=(NDJSON,)),
     Route("GET", "/openapi.json", show_openapi),
 )
