@@ -58,6 +58,7 @@ class Route(Struct, frozen=True, dict=True):
     status: int = 200
     produces: tuple[str, ...] = (JSON,)
     alias: str = ""
+    asks: bool = False
 
     @property
     def name(self) -> str:
@@ -66,8 +67,8 @@ class Route(Struct, frozen=True, dict=True):
 
     @property
     def changes(self) -> bool:
-        """Whether it may change something."""
-        return self.method != "GET"
+        """Whether it may change something. One that `asks` needs a body for its question, and changes nothing."""
+        return self.method != "GET" and not self.asks
 
     @cached_property
     def signature(self) -> Signature:
