@@ -30,7 +30,11 @@ CARD = RateCard(
         "acme": (
             ModelRates(
                 match=("small", "small-*"),
-                rates=(Rate("input_tokens", "1.00", 1_000_000), Rate("audio_seconds", "0.006")),
+                rates=(
+                    Rate("input_tokens", "1.00", 1_000_000),
+                    Rate("audio_seconds", "0.006"),
+                    Rate("output_tokens", "4.00", 1_000_000),
+                ),
                 window=1000,
                 output_max=100,
             ),

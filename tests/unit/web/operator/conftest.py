@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 from doubles.desk import TOKEN, Desk
 
 from proxy.web.operator.app import operator_app
+from proxy.web.operator.doors import DOORS, OperatorDoors
 
 
 class Api(Desk):
@@ -47,3 +48,9 @@ async def tenant(api: Api) -> str:
     made = await api.done("POST", "/tenants", {"name": "Acme"})
     await api.done("POST", "/credits", {"tenant": made["id"], "amount_usd": "10"})
     return str(made["id"])
+
+
+@pytest.fixture
+def doors(api: Api) -> OperatorDoors:
+    """What the handlers of `api` reach."""
+    return api.client.app[DOORS]

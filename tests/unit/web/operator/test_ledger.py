@@ -1,6 +1,11 @@
+import json
 import sqlite3
 
+from doubles.desk import TOKEN
+
 from proxy.ledger.call import Ending, Outcome
+from proxy.pricing.card import ModelRates, Rate, RateCard
+from proxy.store.sqlite import verify
 
 
 async def test_entries_newest_first_with_exactly_the_promised_fields(api, tenant: str) -> None:
@@ -76,43 +81,116 @@ async def test_one_entry_with_its_bill_and_its_place_in_the_chain(api, tenant: s
     assert (await api.refused("GET", "/ledger/led_none"))[:2] == (404, "not_found")
 
 
-async def test_calls_newest_first(api, tenant: str) -> None:
-    first, second = await api.call(tenant, 1), await api.call(tenant, 2)
-    page = await api.done("GET", f"/calls?tenant={tenant}&limit=1")
-    assert page == {
-        "data": [
-            {
-                "id": second,
-                "key": "key_1",
-                "integration": "acme",
-                "endpoint": "chat",
-                "model": "small",
-                "outcome": "answered",
-                "status": 200,
-                "refusal": None,
-                "started_at": "2026-11-18T11:06:40.000000Z",
-                "ended_at": "2026-11-18T11:06:41.500000Z",
-            }
-        ],
-        "has_more": True,
+async def test_entries_of_a_kind_and_a_span(api, tenant: str) -> None:
+    await api.call(tenant, 1000)  # ends 1.5 s after the credit
+    assert [e["kind"] for e in (await api.done("GET", "/ledger?tenant=Acme&kind=credit"))["data"]] == ["credit"]
+    later = "/ledger?tenant=Acme&since=2026-11-18T11:06:41Z"
+    assert [e["kind"] for e in (await api.done("GET", later))["data"]] == ["call"]
+    earlier = "/ledger?tenant=Acme&until=2026-11-18T11:06:41Z"
+    assert [e["kind"] for e in (await api.done("GET", earlier))["data"]] == ["credit"]
+    assert "kind" in (await api.refused("GET", "/ledger?tenant=Acme&kind=gift"))[2]
+    assert "since: 'then'" in (await api.refused("GET", "/ledger?tenant=Acme&since=then"))[2]
+
+
+async def test_an_entry_by_the_id_of_its_call(api, tenant: str) -> None:
+    call = await api.call(tenant, 1000)
+    shown = await api.done("GET", f"/ledger/{call}")
+    assert (shown["reference"], shown["kind"]) == (call, "call")
+
+
+async def test_why_a_call_cost_what_it_cost(api, tenant: str) -> None:
+    await api.done("PUT", "/margins", {"pct": "10", "tenant": tenant, "meter": "acme.audio_seconds"})
+    await api.done("PUT", "/margins", {"pct": "5", "integration": "acme"})
+    call = await api.call(tenant, 1000)
+    told = await api.done("GET", f"/ledger/{call}/explain")
+    assert told == await api.done("GET", f"/ledger/{told['id']}/explain")
+    assert (told["balance_before_nanos"], told["balance_after_nanos"]) == (10**10, 10**10 + told["amount_nanos"])
+    charge = told["charge"]
+    tokens, seconds, others = charge["lines"]
+    assert (tokens["rate"]["usd"], tokens["rate"]["per"], tokens["quantity"]) == ("1.00", 1_000_000, 1000)
+    assert (tokens["exact_upstream_cost_nanos"], tokens["exact_charge_nanos"]) == ("1000000", "1050000")
+    assert (others["model"], others["priced_as"], others["charge_nanos"]) == ("small-2", "small", 10_500)
+    assert (seconds["quantity"], seconds["margin_level"], seconds["margin_pct"]) == (1.5, "tenant_meter", "10")
+    levels = [(each["level"], each["pct"], each["wins"]) for each in tokens["levels"]]
+    assert levels == [
+        ("tenant_meter", None, False),
+        ("tenant_integration", None, False),
+        ("tenant", None, False),
+        ("meter", None, False),
+        ("integration", "5", True),
+        ("global", "20", False),
+    ]
+    assert charge["charge_nanos"] == 1_050_000 + 9_900_000 + 10_500 == int(charge["exact_charge_nanos"])
+    assert (charge["agrees"], charge["note"], charge["rate_card"], charge["margins"]) == (True, None, "card-1", 2)
+    shares = ("paid_nanos", "waived_nanos", "shortfall_nanos", "exposure_nanos")
+    assert [charge[name] for name in shares] == [charge["charge_nanos"], 0, 0, 0]
+    assert (told["call"]["outcome"], told["call"]["hold"]["held_nanos"]) == ("answered", 100_000_000)
+
+
+async def test_a_charge_is_explained_with_the_margins_of_its_time(api, tenant: str) -> None:
+    call = await api.call(tenant, 1000)
+    await api.done("PUT", "/margins", {"pct": "500"})
+    charge = (await api.done("GET", f"/ledger/{call}/explain"))["charge"]
+    assert {line["margin_pct"] for line in charge["lines"]} == {"20"}
+    assert charge["lines"][0]["levels"][-1] == {
+        "level": "global",
+        "tenant": None,
+        "integration": None,
+        "meter": None,
+        "pct": "20",
+        "wins": True,
+        "default": True,
     }
-    rest = await api.done("GET", f"/calls?tenant={tenant}&before={second}")
-    assert [c["id"] for c in rest["data"]] == [first]
+    assert charge["agrees"] is True
 
 
-async def test_holds_and_exposures(api, tenant: str) -> None:
+async def test_why_a_call_cost_nothing(api, tenant: str) -> None:
     held = await api.hold(tenant, 5_000)
-    holds = (await api.done("GET", "/holds"))["data"]
-    assert [(h["call"], h["tenant"], h["held_nanos"], h["waived"]) for h in holds] == [
-        (held.call, tenant, 5_000, False)
-    ]
-    record = api.record(tenant, held.call, Outcome.UPSTREAM_CUT)
-    await api.store.end(Ending(record, api.ids.new("led"), unseen=True))
-    assert (await api.done("GET", "/holds"))["data"] == []
-    exposures = (await api.done("GET", "/exposures"))["data"]
-    assert [(e["call"], e["exposure_nanos"], e["reason"], e["at_most"]) for e in exposures] == [
-        (held.call, 5_000, "upstream_cut", True)
-    ]
+    record = api.record(tenant, held.call, Outcome.UPSTREAM_ERROR)
+    await api.store.end(Ending(record, api.ids.new("led"), exposed=7))
+    told = await api.done("GET", f"/ledger/{held.call}/explain")
+    assert (told["id"], told["charge"], told["amount_nanos"]) == (None, None, 0)
+    assert told["balance_before_nanos"] == told["balance_after_nanos"] == 10**10
+    assert told["call"]["meaning"].startswith("the provider answered with an error")
+    assert [each["exposure_nanos"] for each in told["call"]["exposures"]] == [7]
+
+
+async def test_a_credit_is_explained_too(api, tenant: str) -> None:
+    [credit] = (await api.done("GET", "/ledger?tenant=Acme"))["data"]
+    told = await api.done("GET", f"/ledger/{credit['id']}/explain")
+    assert (told["kind"], told["amount_nanos"], told["balance_before_nanos"], told["call"]) == (
+        "credit",
+        10**10,
+        0,
+        None,
+    )
+    assert (await api.refused("GET", "/ledger/led_none/explain"))[:2] == (404, "not_found")
+    assert (await api.refused("GET", "/ledger/call_none/explain"))[:2] == (404, "not_found")
+
+
+async def test_a_bill_that_its_card_does_not_lead_to_says_so(api, tenant: str, monkeypatch) -> None:
+    call = await api.call(tenant, 1000)
+    poorer = RateCard("card-1", {"acme": (ModelRates(("small",), (Rate("audio_seconds", "1"),)),)})
+
+    async def card(_version: str) -> RateCard:
+        return poorer
+
+    monkeypatch.setattr(api.books, "card", card)
+    charge = (await api.done("GET", f"/ledger/{call}/explain"))["charge"]
+    assert (charge["lines"], charge["agrees"], charge["exact_charge_nanos"]) == ([], False, None)
+    assert "no line for audio_seconds of small" in charge["note"]
+    assert charge["charge_nanos"] == 12_012_000
+
+
+async def test_verification_tells_how_far_it_is(api, tenant: str, monkeypatch) -> None:
+    monkeypatch.setattr(verify, "TELL_EVERY", 2)
+    for _ in range(4):
+        await api.call(tenant, 1)
+    response = await api.client.get("/admin/v1/verify/progress", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.content_type == "application/x-ndjson"
+    *steps, verdict = [json.loads(line) for line in (await response.text()).splitlines()]
+    assert steps == [{"entries": 2, "of": 5}, {"entries": 4, "of": 5}]
+    assert verdict == await api.done("GET", "/verify")
 
 
 async def test_verify(api, tenant: str, tmp_path) -> None:

@@ -94,3 +94,43 @@ async def test_what_is_not_set_cannot_be_unset(api, tenant: str) -> None:
         status, code, message = await api.refused("DELETE", f"/margins{query}")
         assert (status, code) == (404, "not_found")
         assert message == f"there is no margin for {what}; `faregate margin list` shows those in force"
+
+
+async def test_why_a_margin_holds(api, tenant: str) -> None:
+    await api.done("PUT", "/margins", {"pct": "7", "integration": "acme"})
+    await api.done("PUT", "/margins", {"pct": "3", "tenant": "Acme", "meter": "acme.audio_seconds"})
+    await api.done("PUT", "/margins", {"pct": "4", "meter": "bolt.input_tokens"})
+    told = await api.done("GET", "/margins/explain?tenant=Acme&meter=acme.audio_seconds")
+    assert (told["level"], told["pct"], told["meter"], told["version"]) == (
+        "tenant_meter",
+        "3",
+        "acme.audio_seconds",
+        3,
+    )
+    assert [(each["level"], each["pct"], each["wins"]) for each in told["levels"]] == [
+        ("tenant_meter", "3", True),
+        ("tenant_integration", None, False),
+        ("tenant", None, False),
+        ("meter", None, False),
+        ("integration", "7", False),
+        ("global", "20", False),
+    ]
+    assert told["meters"] == []
+
+
+async def test_meters_that_differ_are_told_where_none_was_asked_for(api, tenant: str) -> None:
+    await api.done("PUT", "/margins", {"pct": "7", "tenant": "Acme", "integration": "acme"})
+    await api.done("PUT", "/margins", {"pct": "3", "tenant": "Acme", "meter": "acme.audio_seconds"})
+    await api.done("PUT", "/margins", {"pct": "4", "meter": "acme.input_tokens"})
+    told = await api.done("GET", "/margins/explain?tenant=Acme&integration=acme")
+    assert (told["level"], told["pct"]) == ("tenant_integration", "7")
+    assert told["meters"] == [{"meter": "acme.audio_seconds", "level": "tenant_meter", "pct": "3"}]
+    anyone = await api.done("GET", "/margins/explain?integration=acme")
+    assert (anyone["level"], [each["meter"] for each in anyone["meters"]]) == ("global", ["acme.input_tokens"])
+    assert [each["level"] for each in anyone["levels"]] == ["integration", "global"]
+
+
+async def test_a_question_about_nothing_known(api, tenant: str) -> None:
+    assert (await api.refused("GET", "/margins/explain?tenant=nobody"))[0] == 404
+    assert "'nobody' is unknown" in (await api.refused("GET", "/margins/explain?integration=nobody"))[2]
+    assert "is no unit" in (await api.refused("GET", "/margins/explain?meter=acme.moons"))[2]

@@ -3,7 +3,13 @@ from doubles.books import make_id, make_request, make_tenant
 from proxy.ledger.call import CallRecord, Outcome
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import open_hold
-from proxy.web.operator.documents.calls import call_document, exposure_document, hold_document
+from proxy.store.books import ExposureRow
+from proxy.web.operator.documents.calls import (
+    call_document,
+    exposure_document,
+    exposure_row_document,
+    hold_document,
+)
 
 
 def test_a_refused_call_says_why() -> None:
@@ -23,3 +29,4 @@ def test_a_hold_tells_charge_from_cost() -> None:
 def test_an_exposure_says_whether_it_is_a_bound() -> None:
     shown = exposure_document(Exposure("c", "t", "i", 5, "recovered", at_most=True, at=0))
     assert (shown.exposure_nanos, shown.at_most) == (5, True)
+    assert exposure_row_document(ExposureRow(3, Exposure("c", "t", "i", 5, "recovered", at_most=True, at=0))).row == 3
