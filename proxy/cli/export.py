@@ -21,11 +21,16 @@ def run_export(query: Mapping[str, object], form: str | None, output: Path | Non
         raise Misuse("--json prints one JSON document, so --format csv needs --output FILE", code="usage")
     lines = operator().stream("/ledger/export", **query, format="ndjson" if document else form)
     if document:
-        _write(sys.stdout.buffer, _as_document(lines))
+        _write(output_stream(), _as_document(lines))
     elif output is None:
-        _write(sys.stdout.buffer, lines)
+        _write(output_stream(), lines)
     else:
         _to_file(output, lines, form or "csv")
+
+
+def output_stream() -> BinaryIO:
+    """Return standard output, for bytes."""
+    return sys.stdout.buffer
 
 
 def _as_document(lines: Iterable[bytes]) -> Iterator[bytes]:

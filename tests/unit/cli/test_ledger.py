@@ -35,11 +35,32 @@ def test_list_for_people(faregate, live, tenant: str) -> None:
     assert credit.split()[3:] == ["credit", "10", "10", "-", "-", "-", "-"]
 
 
-def test_calls(faregate, live, tenant: str) -> None:
-    call = live.wait(live.desk.call(tenant, 1))
-    assert [row["id"] for row in faregate.done("calls", "list", "acme")["data"]] == [call]
-    _, row = faregate.shown("calls", "list", "acme").splitlines()
-    assert row.split()[3:] == ["acme", "chat", "small", "answered", "200", "-"]
+def test_list_of_a_kind_and_a_span(faregate, live, tenant: str) -> None:
+    live.wait(live.desk.call(tenant, 1000))
+    assert [e["kind"] for e in faregate.done("ledger", "list", "acme", "--kind", "credit")["data"]] == ["credit"]
+    assert faregate.done("ledger", "list", "acme", "--since", "2026-11-19")["data"] == []
+    assert len(faregate.done("ledger", "list", "acme", "--until", "2026-11-19")["data"]) == 2
+    assert "since: 'soon' is no date" in faregate.failed("ledger", "list", "acme", "--since", "soon")
+
+
+def test_show_one_entry_by_its_id_or_its_call_s(faregate, live, tenant: str) -> None:
+    call = live.wait(live.desk.call(tenant, 1000))
+    document = faregate.done("ledger", "show", call)
+    assert document == faregate.done("ledger", "show", document["id"])
+    shown = faregate.shown("ledger", "show", call)
+    assert "amount         -0.012012 USD" in shown
+    assert "small-2  input_tokens         10" in shown
+    assert faregate.failed("ledger", "show", "led_none") == "there is no entry led_none"
+    credit = faregate.done("ledger", "list", "acme", "--kind", "credit")["data"][0]["id"]
+    assert "reference" in faregate.shown("ledger", "show", credit)
+
+
+def test_explain(faregate, live, tenant: str) -> None:
+    call = live.wait(live.desk.call(tenant, 1000))
+    assert faregate.done("ledger", "explain", call)["charge"]["agrees"] is True
+    shown = faregate.shown("ledger", "explain", call)
+    assert "12012000 nano-USD, rounded half to even: 12012000 nano-USD, 0.012012 USD" in shown
+    assert faregate.failed("ledger", "explain", "call_none") == "there is no call call_none"
 
 
 def test_verify(faregate, live, tenant: str) -> None:

@@ -28,3 +28,19 @@ def test_unset(faregate) -> None:
     assert "level        global\n" in faregate.shown("margin", "unset")
     assert faregate.done("margin", "list")["data"] == []
     assert faregate.failed("margin", "unset").startswith("there is no margin for everything; `faregate margin list`")
+
+
+def test_explain(faregate) -> None:
+    faregate.done("tenant", "create", "acme")
+    faregate.done("margin", "set", "7", "--integration", "acme")
+    faregate.done("margin", "set", "3", "--tenant", "acme", "--meter", "acme.audio_seconds")
+    document = faregate.done("margin", "explain", "--tenant", "acme", "--meter", "acme.audio_seconds")
+    assert (document["level"], document["pct"], len(document["levels"])) == ("tenant_meter", "3", 6)
+    shown = faregate.shown("margin", "explain", "--tenant", "acme", "--integration", "acme").splitlines()
+    assert shown[0] == "margin      7 %"
+    assert [line.split() for line in shown if line.startswith("integration ")] == [
+        ["integration", "-", "acme", "-", "7", "decides"]
+    ]
+    assert shown[-1].split() == ["acme.audio_seconds", "tenant_meter", "3"]
+    assert "default" not in shown
+    assert "(built in: none was set)" in faregate.shown("margin", "explain", "--integration", "bolt")
