@@ -87,7 +87,7 @@ class Desk:
         self.path = path
         self.clock, self.ids, self.readiness = StillClock(), CountedIds(), Readiness()
         self.store = SqliteStore(path, self.clock)
-        self.names = Names(frozenset(CARD.integrations), frozenset({"input_tokens", "audio_seconds"}))
+        self.names = Names(frozenset(CARD.integrations), frozenset({"input_tokens", "audio_seconds", "output_tokens"}))
         self.reloads: ReloadDocument | BadConfig = RELOADED
 
     async def open(self) -> OperatorDoors:

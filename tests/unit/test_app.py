@@ -315,7 +315,7 @@ def opened(scene: Scene, store: Any, folder: Path) -> app.Opened:
     now = app.InForce(doors, cast("Any", None), cast("Any", None))
     sandboxes = app.Sandboxes(AsyncExitStack(), QUICK)
     return app.Opened(
-        now, store, Journal(folder / "journal"), sandboxes, clock, app.SystemIds(clock), Readiness(), "token"
+        now, store, store, Journal(folder / "journal"), sandboxes, clock, app.SystemIds(clock), Readiness(), "token"
     )
 
 

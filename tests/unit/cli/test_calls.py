@@ -47,7 +47,7 @@ def test_why_a_tenant_was_refused(faregate, live, tenant: str) -> None:
     assert "--outcome" in faregate.failed("calls", "list", "acme", "--outcome", "fine", code=2)
     told = faregate.shown("calls", "show", refused).splitlines()
     assert "refusal    key_scope" in told
-    assert "meaning    the key lacks the scope, or may not use this integration" in told
+    assert "meaning    the key lacks the scope, or may not use this integration or this address" in told
     assert any(line.startswith("remedy     faregate key list TENANT") for line in told)
     assert "paid       nothing" in told
 

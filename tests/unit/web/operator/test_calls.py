@@ -75,7 +75,7 @@ async def test_the_story_of_a_refused_call(api, tenant: str) -> None:
     refused = await refuse(api, tenant)
     told = await api.done("GET", f"/calls/{refused}")
     assert (told["tenant"], told["outcome"], told["status"], told["refusal"]) == (tenant, "refused", 403, "key_scope")
-    assert told["meaning"] == "the key lacks the scope, or may not use this integration"
+    assert told["meaning"] == "the key lacks the scope, or may not use this integration or this address"
     assert "faregate key list" in told["remedy"]
     assert (told["hold"], told["entry"], told["exposures"]) == (None, None, [])
     assert told["balance_before_nanos"] >= 10**10
