@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from ssl import Purpose, SSLContext, create_default_context
+from ssl import SSLContext
 
 import uvloop
 from aiohttp import web
@@ -29,12 +29,13 @@ from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
 from proxy.ids import Ulids
+from proxy.jobs.certificate import keep_certificate
 from proxy.jobs.last_used import keep_last_used
 from proxy.jobs.recovery import recover
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
-from proxy.loading.places import load_pair
+from proxy.loading.certificate import Certificate
 from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
@@ -150,11 +151,11 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.ask)
     # A demo belongs to its terminal, and ends with it.
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.ask if greet else hung_up.set)
-    tls = edge_tls(settings.tls)
+    certificate = await asyncio.to_thread(edge_certificate, settings.tls)
     async with open_house(settings, stop.broke) as house, contextlib.AsyncExitStack() as listeners:
         count = partial(house.doors.metrics.reloads.add, 1)
         reloader = Reloader(
-            settings, house.now.catalogue, read, partial(renew, house, tls), count, partial(note_reload, house)
+            settings, house.now.catalogue, read, partial(renew, house, certificate), count, partial(note_reload, house)
         )
         desk = operator_doors(house, reloader)
         operator = web.AppRunner(operator_app(desk), access_log=None, shutdown_timeout=TASKS_GRACE_S)
@@ -166,11 +167,14 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
             edge_limits(settings),
             shutdown_timeout=TASKS_GRACE_S,
         )
+        tls = certificate.context if certificate else None
         edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
         settle_memory()
         jobs = Tasks()
         listeners.push_async_callback(jobs.drain, 0)
         _ = jobs.start(reloader.keep_reloading(hung_up), name="reload")
+        if certificate:
+            _ = jobs.start(keep_certificate(certificate), name="certificate")
         house.readiness.ready()
         _log.info(
             "serving %s on %s; operator API and metrics on %s",
@@ -270,15 +274,15 @@ def rates_age_s(house: Opened) -> float:
     return house.clock.now() / MICROS_PER_SECOND - checked.timestamp()
 
 
-async def renew(house: Opened, tls: SSLContext | None, settings: Settings, catalogue: Catalogue) -> None:
+async def renew(house: Opened, certificate: Certificate | None, settings: Settings, catalogue: Catalogue) -> None:
     """Put providers and rates in force for calls that begin from now on; the edge's certificate is read anew.
 
     Raises BadConfig or LedgerUnavailable, and then what was in force still is.
     """
     integrations = await switch_on(settings, catalogue.providers, house.sandboxes)
     upstream = await house.now.upstream.renewed(integrations)
-    if tls is not None and settings.tls.cert is not None and settings.tls.key is not None:
-        await asyncio.to_thread(load_pair, tls, settings.tls.cert, settings.tls.key)
+    if certificate is not None and settings.tls.cert is not None and settings.tls.key is not None:
+        await asyncio.to_thread(certificate.load, settings.tls.cert, settings.tls.key)
     await house.store.use_rates(catalogue.card, house.clock.now())
     rooms = House(settings.base_domain, integrations, settings.trusted_proxies.networks)
     doors = structs.replace(house.doors, house=rooms, upstream=upstream)
@@ -425,13 +429,9 @@ def settle_memory() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def edge_tls(tls: Tls) -> SSLContext | None:
+def edge_certificate(tls: Tls) -> Certificate | None:
     """Return the edge's certificate, if one is set. Raises BadConfig for files that are none."""
-    if tls.cert is None or tls.key is None:
-        return None
-    context = create_default_context(Purpose.CLIENT_AUTH)
-    load_pair(context, tls.cert, tls.key)
-    return context
+    return Certificate(tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
 
 
 def make_secret() -> str:

@@ -52,7 +52,7 @@ def load_pair(context: ssl.SSLContext, cert: Path, key: Path) -> None:
     try:
         context.load_cert_chain(cert, key, no_password)
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+        if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):  # of one kind of key, or of two
             raise BadConfig(
                 f"tls.key is {str(key)!r}: it is not the key of the first certificate in {cert}; "
                 "name the two that were issued together, and put the server's own certificate first"

@@ -203,7 +203,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 
 def test_without_a_certificate_there_is_no_tls() -> None:
-    assert app.edge_tls(Tls()) is None
+    assert app.edge_certificate(Tls()) is None
 
 
 def test_files_that_are_no_certificate(tmp_path: Path, certificate: Tls) -> None:
@@ -212,13 +212,15 @@ def test_files_that_are_no_certificate(tmp_path: Path, certificate: Tls) -> None
     missing = tmp_path / "missing.pem"
     for cert, key in ((wrong, certificate.key), (certificate.cert, wrong), (missing, missing)):
         with pytest.raises(BadConfig, match=r"^tls\.(cert|key) is '.*; ") as error:
-            app.edge_tls(Tls(cert=cert, key=key))
+            app.edge_certificate(Tls(cert=cert, key=key))
         assert str(wrong if wrong in (cert, key) else missing) in str(error.value)
         assert "\n" not in str(error.value)
 
 
 async def test_the_edge_speaks_tls(stack: AsyncExitStack, certificate: Tls) -> None:
-    tls = await asyncio.to_thread(app.edge_tls, certificate)
+    ready = await asyncio.to_thread(app.edge_certificate, certificate)
+    assert ready is not None
+    tls = ready.context
     url = await app.listen(stack, runner(), Address(LOOPBACK, 0), "FAREGATE_LISTEN", next_free=False, tls=tls)
     assert url.startswith("https://127.0.0.1:")
     assert certificate.cert is not None
