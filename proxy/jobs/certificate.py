@@ -1,9 +1,9 @@
-"""Once a minute the edge's certificate is looked at: whoever renews it need not tell anybody."""
+"""Every few seconds the edge's certificate is looked at: whoever renews it need not tell anybody."""
 
 import asyncio
 from typing import Protocol
 
-PERIOD_S = 60.0
+PERIOD_S = 5.0
 
 
 class Renewable(Protocol):
