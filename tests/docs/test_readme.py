@@ -3,20 +3,16 @@ environment.
 """
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.house import READY_WITHIN_S, free_port
+from support.house import free_port
+from support.newcomer import LAST_LINE, SDK, Server, printed, python, shell, start
 from support.sdk import interpreter
 
 pytestmark = pytest.mark.process
@@ -24,82 +20,6 @@ pytestmark = pytest.mark.process
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 INTEGRATIONS = ("anthropic", "gemini", "openai")
-LAST_LINE = "faregate ledger list demo"
-SDK = "latest"
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return a newcomer's environment: `faregate` is found, and nothing of ours or of a provider's is set."""
-    kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
-
-
-@dataclass
-class Server:
-    """A process of ours in a folder of its own, and what it has written."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-
-    @property
-    def said(self) -> str:
-        """What it printed."""
-        return (self.folder / "out.txt").read_text()
-
-    @property
-    def log(self) -> str:
-        """What it logged."""
-        return (self.folder / "log.txt").read_text()
-
-    def until(self, truth: Callable[[], bool]) -> None:
-        """Wait for something that it prints or logs."""
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not truth():
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.03)
-
-    def stop(self) -> int:
-        """SIGINT, as a newcomer presses Ctrl-C, and wait."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
-
-
-def start(folder: Path, *words: str, **more: str) -> Server:
-    """Start a command of ours that goes on."""
-    with (folder / "out.txt").open("wb") as out, (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(words, cwd=folder, env=environment(**more), stdout=out, stderr=log)
-    return Server(process, folder)
-
-
-def shell(folder: Path, script: str, **more: str) -> str:
-    """Run lines as they stand, in a shell that stops at the first that fails. Returns what they printed."""
-    done = subprocess.run(
-        ["sh", "-eu", "-c", script],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def python(script: str) -> str:
-    """Run Python as it stands where the SDKs are. Skips, or fails where it must not, if they are nowhere."""
-    done = subprocess.run(
-        [str(interpreter(SDK)), "-c", script],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script}\n{done.stderr}"
-    return done.stdout
 
 
 # --- What the demo prints
@@ -116,12 +36,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert "Traceback" not in server.log
     finally:
         server.stop()
-
-
-def printed(text: str, title: str) -> str:
-    """Return the lines that stand below a title, up to the next one."""
-    below = text.split(f"  {title}\n", 1)[1]
-    return re.split(r"^  (?:\w+: with|what it cost)", below, maxsplit=1, flags=re.MULTILINE)[0].strip() + "\n"
 
 
 def export(demo: Server) -> str:
