@@ -11,6 +11,7 @@ run: $(STAMP)
 
 test: $(STAMP) lint
 	$(BIN)/python tests/sdk/build.py
+	$(BIN)/python tests/sdk/node/build.py
 	$(BIN)/python tests/support/debian.py
 	$(BIN)/pytest
 
