@@ -24,8 +24,6 @@ class Search:
         known = self._rules
         if known is not None and known[0] is spec:
             return known[1]
-        raw = self._raw
-        marks = spec.marks if self.hides else [mark for mark in spec.marks if mark in raw]
-        rules = spec.rules(frozenset(marks))
+        rules = spec.rules(frozenset(spec.marks if self.hides else spec.look(self._raw)))
         self._rules = spec, rules
         return rules

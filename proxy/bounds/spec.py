@@ -4,6 +4,7 @@ All paths are those of `paths.py`, from the body's root unless said otherwise. E
 keys.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
@@ -248,6 +249,17 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if output is not None:
             paths += [*output.maximum, *output.times, *(unit.path for unit in output.units if unit.path is not None)]
         return tuple(dict.fromkeys(key for path in paths for key in compiled(path)[0]))
+
+    def look(self, raw: bytes) -> list[bytes]:
+        """Return the marks that are in a JSON text, in one pass over it, however many they are."""
+        pattern = self._pattern
+        return pattern.findall(raw) if pattern is not None else []
+
+    @cached_property
+    def _pattern(self) -> "re.Pattern[bytes] | None":
+        # No mark begins where another ends: between a string's end and another's beginning there is a comma at least.
+        inner = b"|".join(re.escape(mark[1:-1]) for mark in self.marks)
+        return re.compile(b'"(?:' + inner + b')"') if self.marks else None
 
     def rules(self, found: frozenset[bytes]) -> Rules:
         """Return the rules that can apply to a text in which these of the marks were found."""

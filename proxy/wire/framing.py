@@ -1,6 +1,7 @@
 """How the body of an answer is cut into JSON documents."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Framing(StrEnum):
@@ -29,6 +30,7 @@ _EVENT_FIELDS = b"deir:"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
+@lru_cache(maxsize=1024)  # a memo of a pure function: providers have a few content types each
 def framing_of(content_type: str | None, streamed: bool, declared: Framing | None = None) -> Framing:
     """Choose the framing by what was asked (`declared` by the endpoint, `streamed`), then by the content type.
 

@@ -1,6 +1,9 @@
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, InputUnit, Kind, Media, Reference, Tool
@@ -48,3 +51,17 @@ def test_other_escapes_hide_nothing(text: str) -> None:
     search = Search(text.encode())
     assert not search.hides
     assert search.rules(SPEC).media == ()
+
+
+WORDS = st.sampled_from(["image_url", "tools", "ttl", "cache_control", "previous", 'tools"', '"ttl', "a", "", "\\"])
+BODIES = st.recursive(
+    WORDS | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=15,
+)
+
+
+@given(BODIES, st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]))
+def test_one_pass_finds_what_looking_for_each_mark_does(body: Any, separators: tuple[str, str]) -> None:
+    raw = json.dumps(body, separators=separators).encode()
+    assert set(SPEC.look(raw)) == {mark for mark in SPEC.marks if mark in raw}
