@@ -5,6 +5,7 @@ of output that were seen, and the bytes of the request's text. Where nothing was
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from proxy.bounds.text import text_bytes
 from proxy.ledger.bill import Bill, Part
@@ -81,11 +82,12 @@ def _part(
 
 def context_of(quantities: Mapping[str, Quantity]) -> int:
     """Return the prompt's tokens: what context tiers are chosen by."""
-    return sum(
-        int(quantity)
-        for unit, quantity in quantities.items()
-        if unit.endswith("_tokens") and unit.startswith(("input_", "cache_read_", "cache_write_"))
-    )
+    return sum([int(quantity) for unit, quantity in quantities.items() if _in_context(unit)])
+
+
+@lru_cache(maxsize=1024)  # a memo of a pure function: units are declared in data, a few dozen
+def _in_context(unit: str) -> bool:
+    return unit.endswith("_tokens") and unit.startswith(("input_", "cache_read_", "cache_write_"))
 
 
 def _some(unit: str, tokens: int) -> dict[str, Quantity]:
