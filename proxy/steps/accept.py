@@ -60,8 +60,20 @@ def _no_route(method: str, address: Address, allowed: Sequence[str]) -> NoReturn
         refuse(Refusal.METHOD_NOT_ALLOWED, f"{path} of {name} takes {', '.join(sorted(allowed))}, not {method}.")
     refuse(
         Refusal.UNKNOWN_ENDPOINT,
-        f"{name} has no metered route {method} {path}. Check the base URL and the path.",
+        f"{name} has no metered route {method} {path}. {_meant(method, address) or 'Check the base URL and the path.'}",
     )
+
+
+def _meant(method: str, address: Address) -> str:
+    """Return what to do about a base URL that lacks the version, or has it twice; nothing if it is neither."""
+    find, path = address.integration.find, address.path
+    begins = {endpoint.template.text.split("/")[1] for endpoint in address.integration.endpoints}
+    for version in sorted(begin for begin in begins if "{" not in begin):
+        if isinstance(find(method, f"/{version}{path}"), tuple):
+            return f"The base URL lacks /{version} at its end."
+        if path.startswith(f"/{version}/") and isinstance(find(method, path.removeprefix(f"/{version}")), tuple):
+            return f"The client adds /{version} by itself: leave it out of the base URL."
+    return ""
 
 
 def _label(host: str, base_domain: str) -> str | None:
@@ -80,6 +92,13 @@ def _shown(path: str) -> str:
 
 
 def _unknown(name: str, house: House) -> NoReturn:
-    known = ", ".join(sorted(house.integrations)) or "none is switched on"
-    shown = name if re.fullmatch(r"[a-z0-9-]{1,40}", name) and SECRET_PREFIX not in name else "the one named"
-    refuse(Refusal.UNKNOWN_INTEGRATION, f"There is no integration {shown!r} here. Known: {known}.")
+    known = sorted(house.integrations)
+    shown = re.fullmatch(r"[a-z0-9-]{1,40}", name) and SECRET_PREFIX not in name
+    said = f"There is no integration {name!r} here" if shown else "The URL names no integration"
+    if not known:
+        refuse(Refusal.UNKNOWN_INTEGRATION, f"{said}. Known: none is switched on.")
+    refuse(
+        Refusal.UNKNOWN_INTEGRATION,
+        f"{said}. Known: {', '.join(known)}. The name stands first in the path (/{known[0]}/...), "
+        f"or in the host ({known[0]}-proxy.{house.base_domain}).",
+    )

@@ -30,7 +30,11 @@ async def authenticate(
     holder = await directory.holder(hash_secret(secrets.pop()))
     now = clock.now()
     if holder is None or (holder.key.revoked_at is not None and holder.key.revoked_at <= now):
-        refuse(Refusal.INVALID_KEY, "The key is not known here, or was revoked. Ask your operator for a new one.")
+        refuse(
+            Refusal.INVALID_KEY,
+            "The key is not known here, or was revoked. A provider's own key does not work here: "
+            "ask your operator for one of Faregate's.",
+        )
     if holder.key.expires_at is not None and holder.key.expires_at <= now:
         refuse(Refusal.KEY_EXPIRED, "The key has expired. Ask your operator for a new one.")
     if holder.key.networks:

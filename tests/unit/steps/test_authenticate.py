@@ -75,7 +75,7 @@ async def test_finds_the_holder(places: tuple[str, ...], headers: list[tuple[str
             [("Authorization", "Bearer fg-nobody")],
             "",
             Refusal.INVALID_KEY,
-            "not known here, or was revoked",
+            "not known here, or was revoked. A provider's own key does not work here: ask",
         ),
         (
             EVERYWHERE,
