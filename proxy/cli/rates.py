@@ -89,6 +89,12 @@ def diff(old: Path | None, new: Path | None) -> None:
     show(Answer(json.encode(document).decode(), document), _changes)
 
 
+@rates.command()
+def sync() -> None:
+    """Have the running server read its rates anew, for calls that begin from now on."""
+    show(operator().post("/rates/sync"), _synced)
+
+
 def _rates_dir() -> Path | None:
     """Return the folder that the configuration names, None if it names none or there is no configuration."""
     from proxy.cli.command import Misuse
@@ -182,6 +188,13 @@ def _checked(document: Document) -> None:
             heading(kind)
             for each in document[kind]:
                 click.echo(each)
+
+
+def _synced(document: Document) -> None:
+    changed = document["changed"]
+    facts([("rate card", document["rate_card"]), ("changed", changed)])
+    if not changed:
+        click.echo("no rate is new", err=True)
 
 
 def _changes(document: Document) -> None:

@@ -11,10 +11,12 @@ from proxy.pricing.formula import Prices
 from proxy.web.operator.documents.rates import (
     ModelPricesDocument,
     RateCardDocument,
+    RatesSync,
     model_document,
     rates_documents,
 )
 from proxy.web.operator.doors import Visit
+from proxy.web.operator.server import reload
 
 
 class RatesQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +62,16 @@ async def show_rates(visit: Visit, integration: str, model: str, query: PricesQu
     tenant = (await store.find_tenant(query.tenant)).id if query.tenant else None
     prices = Prices(card, store.margins(), tenant or "", integration)
     return model_document(prices, model, found, date_of(visit.doors.clock.now()), tenant)
+
+
+async def sync_rates(visit: Visit) -> RatesSync:
+    """Read the rates anew and put them in force for calls that begin from now on.
+
+    It is a reload of all that a reload reads, so that rates and providers always fit. If anything is wrong with any
+    file, nothing changes and the error says what.
+    """
+    done = await reload(visit)
+    return RatesSync(done.rate_card, done.previous_rate_card, done.rates_changed)
 
 
 def must_know(card: RateCard, integration: str) -> None:

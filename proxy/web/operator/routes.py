@@ -47,6 +47,7 @@ ROUTES = (
     Route("GET", "/margins/explain", margins.explain_margin),
     Route("GET", "/rates", rates.list_rates),
     Route("GET", "/rates/{integration}/{model}", rates.show_rates),
+    Route("POST", "/rates/sync", rates.sync_rates),
     Route("POST", "/quote", quotes.quote, asks=True),
     Route("GET", "/ledger", ledger.list_entries),
     Route("GET", "/ledger/export", exports.export_ledger, produces=(exports.CSV, NDJSON)),

@@ -79,6 +79,14 @@ class ModelPricesDocument(Struct, frozen=True, kw_only=True):
     fallbacks: dict[str, str]
 
 
+class RatesSync(Struct, frozen=True):
+    """The rate card in force, the one before, and the integrations whose rates differ."""
+
+    rate_card: str
+    previous_rate_card: str
+    changed: tuple[str, ...]
+
+
 def rates_documents(integration: str, models: Iterable[ModelRates]) -> list[ModelRatesDocument]:
     """Show an integration's models."""
     return [

@@ -106,6 +106,12 @@ DEEDS: dict[str, tuple[Deed, str, object, object]] = {
         {"rate_card": RELOADED.previous_rate_card},
         {"rate_card": RELOADED.rate_card},
     ),
+    "sync_rates": (
+        lambda api, _t, _k: do(api, "POST", "/rates/sync"),
+        "server.reload",
+        {"rate_card": RELOADED.previous_rate_card},
+        {"rate_card": RELOADED.rate_card},
+    ),
     "unset_margin": (
         lambda api, _t, _k: do(api, "DELETE", "/margins?integration=acme"),
         "margin.unset",

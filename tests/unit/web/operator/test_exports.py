@@ -10,7 +10,9 @@ from proxy.errors import LedgerUnavailable
 from proxy.ledger.entry import Entry
 from proxy.money import format_usd
 from proxy.store.sqlite import books
-from proxy.web.operator.exports import COLUMNS, row
+from proxy.tenants.actor import Actor
+from proxy.web.operator.doors import Visit
+from proxy.web.operator.exports import COLUMNS, Export, Format, export_ledger, row
 
 
 async def fetch(api, query: str) -> tuple[str, str]:
@@ -58,6 +60,17 @@ async def test_everybody_by_span_and_kind_over_many_pages(api, tenant: str, monk
     ]
     assert len(table((await fetch(api, "all=true&kind=call"))[1])) == 1
     assert table((await fetch(api, "all=true&since=2026-11-19"))[1]) == []
+
+
+async def test_memory_holds_one_page_at_a_time(api, doors, tenant: str, monkeypatch) -> None:
+    monkeypatch.setattr(books, "PAGE", 2)
+    for _ in range(5):
+        await api.call(tenant, 1)
+    visit = Visit(doors, Actor("ann", "cli"), api.clock.now())
+    for form, heads in ((Format.CSV, 1), (Format.NDJSON, 0)):
+        streamed = await export_ledger(visit, Export(tenant=tenant, format=form))
+        lines = [chunk.count(b"\n") for chunk in [chunk async for chunk in streamed.chunks]]
+        assert lines[heads:] == [2, 2, 2]
 
 
 async def test_one_tenant_or_all_and_not_both(api, tenant: str) -> None:

@@ -1,3 +1,8 @@
+from doubles.desk import RELOADED
+
+from proxy.errors import BadConfig
+
+
 async def test_rates(api) -> None:
     card = await api.done("GET", "/rates")
     assert card["version"] == "card-1"
@@ -54,3 +59,13 @@ async def test_a_model_without_rates(api) -> None:
     assert "`faregate rates list --integration acme`" in (await api.refused("GET", "/rates/acme/zzz"))[2]
     assert "known here: acme, bolt" in (await api.refused("GET", "/rates/nobody/small"))[2]
     assert (await api.refused("GET", "/rates/acme/small?tenant=nobody"))[0] == 404
+
+
+async def test_rates_are_read_anew_with_all_else(api) -> None:
+    assert await api.done("POST", "/rates/sync") == {
+        "rate_card": RELOADED.rate_card,
+        "previous_rate_card": RELOADED.previous_rate_card,
+        "changed": list(RELOADED.rates_changed),
+    }
+    api.reloads = BadConfig("rates.yaml: at models[0]: it is bad; mend it")
+    assert (await api.refused("POST", "/rates/sync"))[:2] == (409, "bad_config")
