@@ -4,14 +4,17 @@ A test runs it in memory and compares, so a page that lags behind fails.
 """
 
 import ast
+import inspect
 import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from prometheus_client import Gauge
 
+from proxy.cli.main import faregate
 from proxy.errors import Refusal
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
@@ -177,6 +180,65 @@ def operator_api_json() -> str:
     return json.dumps(openapi(ROUTES), indent=1, ensure_ascii=False) + "\n"
 
 
+COMMON = ("--config", "--json", "--help")
+"""Options that every command has: told once."""
+
+
+def cli() -> str:
+    """Return the page of commands."""
+    lines = [
+        "# Commands",
+        "",
+        *_wrapped(
+            "`faregate` is a client of the [operator API](operator-api.md). It finds the server through "
+            "`FAREGATE_OPERATOR_URL` and `FAREGATE_ADMIN_TOKEN`, else through the configuration file (`--config FILE`, "
+            "`FAREGATE_CONFIG`, `./faregate.yaml`) and the token that the server keeps beside its database."
+        ),
+        *_wrapped(
+            "Every command takes `--json`, which prints the one document that the API answers, `--config FILE` and "
+            "`--help`. Errors are one line on standard error, with `--json` one JSON line. The exit code is 0 for "
+            "done, 1 for failed, 2 for used wrongly. TENANT is an id, or a name that only one tenant has. A negative "
+            "number needs no `--` before it."
+        ),
+    ]
+    for words, command in _commands(faregate, "faregate"):
+        lines += _command(words, command)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(group: click.Group, words: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with the words that call it, in the order of the groups."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{words} {name}")
+        else:
+            yield f"{words} {name}", command
+
+
+def _command(words: str, command: click.Command) -> list[str]:
+    context = click.Context(command, info_name=words)
+    usage = [each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)]
+    lines = [f"## {words}", "", "```text", " ".join([words, *usage, "[OPTIONS]"]), "```", ""]
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        if paragraph.startswith("\b\n"):
+            lines += ["```text", *paragraph.splitlines()[1:], "```", ""]
+        else:
+            lines += _wrapped(paragraph)
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    told = [each for each in options if each.opts[0] not in COMMON]
+    if told:
+        lines += ["| option | meaning |", "|---|---|"]
+        lines += [f"| {_written(each, context)} | {each.help} |" for each in told]
+        lines.append("")
+    return lines
+
+
+def _written(option: click.Option, context: click.Context) -> str:
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    text = names if option.is_flag else f"{names} {option.make_metavar(context)}"
+    return f"`{text.replace('|', chr(92) + '|')}`{', repeated' if option.multiple else ''}"
+
+
 def house_map() -> str:
     """Return the map of the house: every folder's own words."""
     lines = [
@@ -207,6 +269,7 @@ PAGES = {
     "reference/refusals.md": refusals,
     "reference/settings.md": settings,
     "reference/metrics.md": metrics,
+    "reference/cli.md": cli,
     "reference/operator-api.md": operator_api,
     "reference/operator-api.json": operator_api_json,
     "internals/map.md": house_map,

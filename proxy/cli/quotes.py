@@ -28,7 +28,7 @@ def _counts(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
 @click.option("--tenant", metavar="T", help="With this tenant's margins and wallet.", shell_complete=tenant_names)
 @click.option("--input-tokens", type=click.IntRange(0), metavar="N", help="So many tokens of uncached input.")
 @click.option("--output-tokens", type=click.IntRange(0), metavar="N", help="So many tokens of output.")
-@click.option("--unit", "units", multiple=True, metavar="UNIT=N", callback=_counts, help="Any unit; may be repeated.")
+@click.option("--unit", "units", multiple=True, metavar="UNIT=N", callback=_counts, help="So much of any unit.")
 @click.option("--tier", metavar="TIER", help="At the rates of this service tier.")
 @click.option("--region", metavar="REGION", help="At the rates of this region.")
 @click.option(
