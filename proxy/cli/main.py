@@ -11,6 +11,7 @@ from proxy.cli.calls import calls, exposure, holds
 from proxy.cli.command import Failure, Group
 from proxy.cli.completion import completion
 from proxy.cli.config import config
+from proxy.cli.doctor import doctor
 from proxy.cli.keys import key
 from proxy.cli.ledger import ledger
 from proxy.cli.margins import margin
@@ -32,6 +33,7 @@ def faregate() -> None:
 _COMMANDS: tuple[click.Command, ...] = (
     serve,
     demo,
+    doctor,
     reload,
     config,
     tenant,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import BadConfig
-from proxy.store.sqlite.lock import FileLock, lock_path
+from proxy.store.sqlite.lock import FileLock, holder_of, lock_path
 
 
 def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -49,3 +49,14 @@ def test_a_killed_holder_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_folder_that_is_none_raises_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         FileLock(tmp_path / "nowhere" / "faregate.db")
+
+
+def test_who_has_a_database_can_be_asked(tmp_path: Path) -> None:
+    database = tmp_path / "books.db"
+    assert holder_of(database) == "", "nobody ever had it"
+    lock = FileLock(database)
+    assert holder_of(database) == f"pid {os.getpid()}"
+    assert holder_of(database) == f"pid {os.getpid()}", "to ask does not take it away"
+    lock.release()
+    assert holder_of(database) == ""
+    FileLock(database).release()
