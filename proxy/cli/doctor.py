@@ -1,6 +1,5 @@
 """`faregate doctor`: what is wrong with this machine, its files and its surroundings, and what to do about it."""
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -41,6 +40,8 @@ def doctor() -> int:
 
 
 def _findings() -> "list[Finding]":
+    import asyncio
+
     from proxy.app import SystemClock
     from proxy.doctor.finding import failed
     from proxy.doctor.rounds import diagnose
