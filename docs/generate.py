@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from prometheus_client import Gauge
 
 from proxy.cli.main import faregate
 from proxy.errors import Refusal
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
-from proxy.tally import Spread, Tally
+from proxy.tally import Dial, Spread, Tally
 from proxy.web.operator.documents.meanings import MEANINGS
 from proxy.web.operator.messages import PREFIX
 from proxy.web.operator.openapi import openapi
@@ -74,19 +73,19 @@ def metrics() -> str:
         "# Metrics",
         "",
         "`GET /metrics` of the operator listener, in Prometheus' text format. Labels are bounded: they never name a",
-        "tenant, a raw path or a model. The ledger is the record; these are its shadow.",
+        "tenant, a raw path or a model. The ledger is the record; these are its shadow. The process's own",
+        "`process_*` metrics (memory, CPU, file descriptors, start time) are there too.",
+        "",
+        "[What each of them means at 3 a.m.](../operating/metrics.md), [the alerts](../operating/alerts.md).",
         "",
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
     ]
     rows = []
     for metric in vars(Metrics()).values():
-        if isinstance(metric, (Tally, Spread)):
+        if isinstance(metric, (Tally, Spread, Dial)):
             name = f"{metric.name}_total" if metric.kind == "counter" else metric.name
             rows.append((name, metric.kind, metric.labels, metric.text))
-        elif isinstance(metric, Gauge):
-            (family,) = metric.collect()
-            rows.append((family.name, family.type, (), family.documentation))
     for name, kind, labels, text in sorted(rows):
         lines.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {text} |")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
@@ -24,7 +23,6 @@ from aiohttp import web
 from msgspec import Struct, structs
 
 from proxy.call import serve as serve_call
-from proxy.clock import MICROS_PER_SECOND
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
@@ -32,6 +30,7 @@ from proxy.ids import Ulids
 from proxy.jobs.certificate import keep_certificate
 from proxy.jobs.last_used import keep_last_used
 from proxy.jobs.recovery import recover
+from proxy.jobs.vitals import Vitals, keep_measuring
 from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
@@ -43,6 +42,7 @@ from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
 from proxy.logs import start_logging
 from proxy.metrics import Metrics
+from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
 from proxy.reload import Facts, Read, Reloader
@@ -53,6 +53,7 @@ from proxy.steps.invoke import Refusing
 from proxy.steps.meter import HeldBytes
 from proxy.store.journal import Journal, journal_path
 from proxy.store.sqlite.books import SqliteBooks
+from proxy.store.sqlite.footprint import footprint
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
@@ -167,6 +168,7 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
             edge_limits(settings),
             shutdown_timeout=TASKS_GRACE_S,
         )
+        house.doors.metrics.callers.reads(lambda: len(edge.server.connections) if edge.server is not None else 0)
         tls = certificate.context if certificate else None
         edge_at = await listen(listeners, edge, settings.listen, "FAREGATE_LISTEN", next_free=greet, tls=tls)
         settle_memory()
@@ -226,11 +228,12 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
     ids = SystemIds(clock)
     catalogue = load_catalogue(settings.providers_dir, settings.rates_dir)
     check_upstreams(settings, catalogue.providers)
-    metrics = Metrics()
+    metrics, readiness = Metrics(), Readiness()
+    commits = Commits(metrics, clock)
     async with contextlib.AsyncExitStack() as stack:
         sandboxes = Sandboxes(stack, settings.sandbox)
         integrations = await switch_on(settings, catalogue.providers, sandboxes)
-        store = SqliteStore(settings.database.path, clock, observe=metrics.observe_commit, broke=broke)
+        store = SqliteStore(settings.database.path, clock, observe=commits.observe, broke=broke)
         await store.open(catalogue.card)
         stack.push_async_callback(store.close)
         books = await SqliteBooks.open(settings.database.path)
@@ -257,21 +260,21 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             call_age_s_max=limits.call_age_s_max,
             top_up_url=f"{settings.public_url}/billing",
         )
-        metrics.watch(lambda: (call.held for call in doors.running))
         now, token = InForce(doors, upstream, catalogue), admin_token(settings)
-        house = Opened(now, store, books, journal, sandboxes, clock, ids, Readiness(), token)
-        metrics.rates_age.set_function(lambda: rates_age_s(house))
+        house = Opened(now, store, books, journal, sandboxes, clock, ids, readiness, token)
+        vitals = Vitals()
+        begin_at_zero(metrics, integrations.values())
+        connect_process(metrics, readiness, lambda: house.now.upstream)
+        connect_rates(metrics, store.rate_card, lambda: house.now.catalogue.oldest_check, clock)
+        connect_calls(metrics, doors.running, clock)
+        connect_ledger(metrics, store, journal, commits, vitals)
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
         _ = jobs.start(keep_watch(doors), name="watch")
         _ = jobs.start(keep_last_used(store), name="last used")
+        looks = keep_measuring(vitals, metrics.loop_lag, store.held, partial(footprint, settings.database.path))
+        _ = jobs.start(looks, name="vitals")
         yield house
-
-
-def rates_age_s(house: Opened) -> float:
-    """Return how long ago the oldest rates in force were held against their source, in seconds."""
-    checked = datetime.combine(house.now.catalogue.oldest_check, datetime.min.time(), UTC)
-    return house.clock.now() / MICROS_PER_SECOND - checked.timestamp()
 
 
 async def renew(house: Opened, certificate: Certificate | None, settings: Settings, catalogue: Catalogue) -> None:
@@ -288,6 +291,7 @@ async def renew(house: Opened, certificate: Certificate | None, settings: Settin
     doors = structs.replace(house.doors, house=rooms, upstream=upstream)
     house.now = InForce(doors, upstream, catalogue)
     upstream.succeed()
+    begin_at_zero(house.doors.metrics, integrations.values())
     logging.getLogger().setLevel(settings.log.level.upper())
 
 
@@ -330,7 +334,7 @@ class Sandboxes:
 
 async def recover_all(house: Opened) -> None:
     """End what an earlier start left behind, before anything new is let in."""
-    found = await recover(house.doors.ledger, house.journal, house.clock, house.ids)
+    found = await recover(house.doors.ledger, house.journal, house.clock, house.ids, house.doors.metrics)
     if found.journalled or found.by_checkpoint or found.unseen:
         _log.warning(
             "ended calls of an earlier start: %d from the journal, %d by checkpoint, %d of which nothing was seen",

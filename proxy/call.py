@@ -197,7 +197,9 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
         unseen = end.unseen or (bill is not None and bill.certainty is Certainty.NONE)
         ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, unseen=unseen)
         try:
-            receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks)
+            receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks, doors.metrics.count_late)
+            if receipt is None:
+                doors.metrics.journalled.add(1)
         except LedgerUnavailable:
             unproven = Refused(Refusal.LEDGER_UNAVAILABLE, "The call could not be recorded, so it is not answered.")
             end = End(Outcome.STOPPED, unproven)
@@ -343,6 +345,6 @@ def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metr
     if call.relay is not None and call.relay.reading().invalid:
         metrics.invalid.add(1, integration)
     if receipt is not None:
-        metrics.count_exposure(integration, end.outcome.value, receipt)
+        metrics.count_receipt(integration, end.outcome.value, receipt)
     if bill is not None and call.held is not None:
-        metrics.count_bill(bill, receipt, call.held)
+        metrics.count_bill(bill, call.held)

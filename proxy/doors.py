@@ -24,6 +24,7 @@ class Carried(Protocol):
     """What `Running` needs to know of a call."""
 
     interruptible: bool
+    began: float
     held: Hold | None
 
 

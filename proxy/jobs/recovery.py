@@ -16,6 +16,7 @@ from proxy.ids import Ids
 from proxy.ledger.bill import read_bill
 from proxy.ledger.call import CallRecord, Ending, NoHold, Outcome
 from proxy.ledger.hold import Hold
+from proxy.metrics import Metrics
 from proxy.store.doors import Ledger
 
 TOGETHER = 200
@@ -44,7 +45,7 @@ class Recovered(Struct, frozen=True):
     unseen: int
 
 
-async def recover(ledger: Ledger, journal: KeptEndings, clock: Clock, ids: Ids) -> Recovered:
+async def recover(ledger: Ledger, journal: KeptEndings, clock: Clock, ids: Ids, metrics: Metrics) -> Recovered:
     """End every hold of earlier starts. Repeating it changes nothing. Raises LedgerUnavailable."""
     journalled = by_checkpoint = unseen = 0
     for ending in await journal.read():
@@ -57,13 +58,20 @@ async def recover(ledger: Ledger, journal: KeptEndings, clock: Clock, ids: Ids) 
             )
             continue
         await journal.settled(ending.record.id)
-        journalled += not receipt.already
+        if not receipt.already:
+            journalled += 1
+            metrics.count_late(ending, receipt)
     orphans = await ledger.open_holds(ledger.epoch)
     for start in range(0, len(orphans), TOGETHER):
         some = orphans[start : start + TOGETHER]
-        await asyncio.gather(*(ledger.end(by_evidence(hold, clock.now(), ids.new("led"))) for hold in some))
+        endings = [by_evidence(hold, clock.now(), ids.new("led")) for hold in some]
+        receipts = await asyncio.gather(*(ledger.end(ending) for ending in endings))
+        for ending, receipt, hold in zip(endings, receipts, some, strict=True):
+            metrics.count_orphan(ending, receipt, hold)
         by_checkpoint += sum(bool(hold.evidence) for hold in some)
         unseen += sum(not hold.evidence for hold in some)
+    for evidence, calls in (("journal", journalled), ("checkpoint", by_checkpoint), ("nothing", unseen)):
+        metrics.recovered.add(calls, evidence)
     return Recovered(journalled, by_checkpoint, unseen)
 
 

@@ -6,6 +6,7 @@ call, and LedgerUnavailable says so: the answer is cut then, never ended.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from proxy.errors import LedgerUnavailable
@@ -16,6 +17,9 @@ from proxy.tasks import Tasks, within
 COMMIT_S = 0.25
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
+
+Late = Callable[[Ending, Receipt], None]
+"""Is told what became of an ending that the ledger took later than its call could wait for."""
 
 
 class Journal(Protocol):
@@ -30,7 +34,7 @@ class Journal(Protocol):
         ...
 
 
-async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks) -> Receipt | None:
+async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks, late: Late) -> Receipt | None:
     """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
     try:
         return await within(COMMIT_S, ledger.end(ending), tasks.loop)
@@ -41,19 +45,20 @@ async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks)
     except OSError as error:
         raise LedgerUnavailable(f"neither ledger nor journal can be written: {error}") from error
     finally:
-        _ = tasks.start(_insist(ending, ledger, journal), name="settle")
+        _ = tasks.start(_insist(ending, ledger, journal, late), name="settle")
     return None
 
 
-async def _insist(ending: Ending, ledger: Ledger, journal: Journal) -> None:
+async def _insist(ending: Ending, ledger: Ledger, journal: Journal, late: Late) -> None:
     """Try until the ledger has it, then forget it; ending a call twice changes nothing."""
     pause = RETRY_FIRST_S
     while True:
         try:
-            await ledger.end(ending)
+            receipt = await ledger.end(ending)
         except LedgerUnavailable:
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_MOST_S)
         else:
+            late(ending, receipt)
             await journal.settled(ending.record.id)
             return

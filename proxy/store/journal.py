@@ -28,6 +28,10 @@ class Journal:
         self._lock = Lock()
         self._pending: set[str] = set()
 
+    def __len__(self) -> int:
+        """How many endings are pending."""
+        return len(self._pending)
+
     async def append(self, ending: Ending) -> None:
         """Write an ending and wait until it is on disk."""
         await asyncio.to_thread(self._append, ending)

@@ -154,6 +154,11 @@ class HttpUpstream:
         """Be the upstream in force: connections to origins that only others have are not kept for later calls."""
         self._pools.keep({origin_of(integration) for integration in self._integrations.values()})
 
+    @property
+    def connections(self) -> Mapping[str, int]:
+        """How many connections each integration has open; integrations of one origin share theirs."""
+        return {name: len(route.pool) for name, route in (self._routes or {}).items()}
+
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> HttpAnswer:
         """Send once and return the answer's head. `leave` is the proof that the call may be sent.
 

@@ -1,5 +1,6 @@
 """What a supervisor asks of a process: its metrics, whether it lives, whether to send it traffic."""
 
+import asyncio
 from enum import StrEnum
 
 from aiohttp import web
@@ -37,8 +38,10 @@ def ops_routes(readiness: Readiness, registry: CollectorRegistry) -> list[web.Ro
     """Return `/metrics`, `/healthz` and `/readyz`. They need no token and tell nothing about tenants."""
 
     async def metrics(_: web.Request) -> web.Response:
+        # On a thread, because some of it is read from files and all of it takes milliseconds that calls need.
         # The format is fixed, whatever a scraper accepts: every version of Prometheus reads it.
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        page = await asyncio.to_thread(generate_latest, registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

@@ -13,6 +13,7 @@ class Call:
 
     def __init__(self, interruptible: bool = True) -> None:
         self.interruptible = interruptible
+        self.began = 0.0
         self.held: Hold | None = None
 
 

@@ -3,10 +3,10 @@
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.tally import Spread, Tally
+from proxy.tally import Dial, Spread, Tally
 
 
-def page(*collectors: Tally | Spread) -> str:
+def page(*collectors: Tally | Spread | Dial) -> str:
     registry = CollectorRegistry()
     for collector in collectors:
         registry.register(collector)
@@ -53,3 +53,29 @@ def test_two_do_not_share_numbers() -> None:
     one, other = Tally("one", "One."), Tally("one", "One.")
     one.add(1)
     assert "one_total 0.0" in page(other)
+
+
+def test_parts_are_added_up_whole_and_shown_in_their_unit() -> None:
+    money = Tally("money", "Money.", per=10**9)
+    for _ in range(3):
+        money.add(100_000_000)
+    assert "money_total 0.3\n" in page(money), "0.1 + 0.1 + 0.1 is more, as floats go"
+
+
+def test_a_dial_looks_when_it_is_asked() -> None:
+    shown = [1.0]
+    dial = Dial("level", "Level.")
+    assert "level " not in page(dial).replace("# HELP level ", "").replace("# TYPE level ", "")
+    dial.reads(lambda: shown[-1])
+    assert "level 1.0\n" in page(dial)
+    shown.append(2.5)
+    assert "level 2.5\n" in page(dial)
+    assert "# TYPE level gauge" in page(dial)
+
+
+def test_a_dial_shows_a_number_for_each_set_of_labels() -> None:
+    dial = Dial("size", "Size.", ["file"])
+    dial.reads(lambda: {("a",): 1, ("b",): 2})
+    text = page(dial)
+    assert 'size{file="a"} 1.0' in text
+    assert 'size{file="b"} 2.0' in text

@@ -12,10 +12,10 @@ from proxy.store.sqlite.doorway import Parts
 from proxy.store.sqlite.ledger import SqliteLedger
 from proxy.store.sqlite.reader import Reader
 from proxy.store.sqlite.registry import SqliteRegistry
-from proxy.store.sqlite.writer import QUEUE_MAX, Writer
+from proxy.store.sqlite.writer import QUEUE_MAX, Observe, Writer
 
 
-def _unobserved(_verbs: int, _seconds: float) -> None:
+def _unobserved(_verbs: int, _seconds: float, _failed: bool) -> None:
     """What is told of commits where nobody asked."""
 
 
@@ -26,7 +26,7 @@ def _ignored(_why: str) -> None:
 class SqliteStore(SqliteLedger, SqliteRegistry):
     """Implements `doors.Store`. Between `open` and `close` it has one thread that writes and two that read.
 
-    `observe(verbs, seconds)` is called on the event loop after every commit. `broke(why)` is called there once
+    `observe(verbs, seconds, failed)` is called on the event loop after every batch. `broke(why)` is called there once
     if the disk fails for good (an I/O error, a malformed file): the process should end, and recover at its next
     start, because no fsync may be tried again.
     """
@@ -35,7 +35,7 @@ class SqliteStore(SqliteLedger, SqliteRegistry):
         self,
         path: Path,
         clock: Clock,
-        observe: Callable[[int, float], None] = _unobserved,
+        observe: Observe = _unobserved,
         broke: Callable[[str], None] = _ignored,
     ) -> None:
         super().__init__()
@@ -43,6 +43,11 @@ class SqliteStore(SqliteLedger, SqliteRegistry):
         self._clock = clock
         self._observe = observe
         self._broke = broke
+
+    @property
+    def waiting(self) -> int:
+        """How many verbs wait for a batch of theirs to begin."""
+        return self._opened.writer.waiting if self._opened is not None else 0
 
     async def open(self, card: RateCard) -> None:
         """Create or upgrade the schema, start a new epoch, put a rate card in force. Raises BadConfig."""

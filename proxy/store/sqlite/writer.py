@@ -35,6 +35,9 @@ IDLE_S = 1.0
 STOP_TIMEOUT_S = 5.0
 """How long a close waits for the thread."""
 
+Observe = Callable[[int, float, bool], None]
+"""Is told of a batch: how many verbs it had, how many seconds it took, whether it could not be committed."""
+
 _NOTHING = Need()
 _log = logging.getLogger(__name__)
 
@@ -60,10 +63,10 @@ class Job:
 class Writer:
     """Owns the thread that owns the database. Used from the event loop that it was made on.
 
-    `observe(verbs, seconds)` is told of every batch, `broke(why)` once, when the disk has failed for good.
+    `observe` is told of every batch, `broke(why)` once, when the disk has failed for good.
     """
 
-    def __init__(self, observe: Callable[[int, float], None], broke: Callable[[str], None]) -> None:
+    def __init__(self, observe: Observe, broke: Callable[[str], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._gathered: list[Job] = []
         self._committing: list[Job] = []
@@ -73,6 +76,11 @@ class Writer:
         self._open = False
         self._observe = observe
         self._broke = broke
+
+    @property
+    def waiting(self) -> int:
+        """How many verbs are gathered for batches to come."""
+        return len(self._gathered)
 
     async def start(self, opener: Callable[[], Database]) -> Database:
         """Start the thread, which opens the database, and return what it opened. Raises what `opener` raises."""
@@ -209,7 +217,7 @@ class Writer:
         for job, result in zip(jobs, results, strict=True):
             if job.then is not None and not isinstance(result, Failed):
                 job.then(result)
-        self._observe(len(jobs), seconds)
+        self._observe(len(jobs), seconds, _not_committed(results))
         self._committing = []
         self._ask()
 
@@ -226,6 +234,12 @@ class Writer:
 def _succeed(future: asyncio.Future[Any], result: object) -> None:
     if not future.done():
         future.set_result(result)
+
+
+def _not_committed(results: list[object]) -> bool:
+    """Tell whether a batch failed as a whole: then each verb of it got LedgerUnavailable."""
+    first = results[0]
+    return isinstance(first, Failed) and isinstance(first.error, LedgerUnavailable)
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:

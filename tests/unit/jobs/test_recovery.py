@@ -11,6 +11,7 @@ from proxy.errors import LedgerUnavailable
 from proxy.jobs.recovery import Recovered, by_evidence, recover
 from proxy.ledger.bill import write_bill
 from proxy.ledger.call import Ending, Outcome
+from proxy.metrics import Metrics
 from proxy.usage.certainty import Certainty
 
 CREDIT = 10_000_000
@@ -61,13 +62,13 @@ async def balances(store: ModelStore) -> tuple[int, int]:
 
 async def test_nothing_left_behind() -> None:
     store = await died_with()
-    assert await recover(store, Paper(), HandClock(), Numbers()) == Recovered(0, 0, 0)
+    assert await recover(store, Paper(), HandClock(), Numbers(), Metrics()) == Recovered(0, 0, 0)
     assert await balances(store) == (CREDIT, 0)
 
 
 async def test_a_journalled_ending_is_settled_as_it_stands() -> None:
     store, journal = await died_with(1), Paper(settle(TENANT.id, 1, tokens=100))
-    assert await recover(store, journal, HandClock(), Numbers()) == Recovered(1, 0, 0)
+    assert await recover(store, journal, HandClock(), Numbers(), Metrics()) == Recovered(1, 0, 0)
     assert await balances(store) == (CREDIT - 120_000, 0)
     assert journal.kept == []
     assert await store.exposures(10) == []
@@ -76,8 +77,9 @@ async def test_a_journalled_ending_is_settled_as_it_stands() -> None:
 async def test_a_journalled_ending_that_the_ledger_has_already_is_only_forgotten() -> None:
     store = await died_with(1)
     await store.end(settle(TENANT.id, 1, tokens=100))
-    journal = Paper(settle(TENANT.id, 1, tokens=100))
-    assert await recover(store, journal, HandClock(), Numbers()) == Recovered(0, 0, 0)
+    journal, metrics = Paper(settle(TENANT.id, 1, tokens=100)), Metrics()
+    assert await recover(store, journal, HandClock(), Numbers(), metrics) == Recovered(0, 0, 0)
+    assert metrics.registry.get_sample_value("faregate_charge_usd_total", {"integration": "acme"}) is None
     assert await balances(store) == (CREDIT - 120_000, 0)
     assert journal.kept == []
 
@@ -86,7 +88,7 @@ async def test_a_checkpoint_is_charged_and_the_rest_of_its_hold_is_exposure() ->
     store = await died_with(2)
     store.checkpoint(make_id("call", 2), CHECKPOINT)
     (hold,) = await store.open_holds(store.epoch)
-    assert await recover(store, Paper(), HandClock(), Numbers()) == Recovered(0, 1, 0)
+    assert await recover(store, Paper(), HandClock(), Numbers(), Metrics()) == Recovered(0, 1, 0)
     assert await balances(store) == (CREDIT - CHARGE, 0)
     (exposure,) = await store.exposures(10)
     assert (exposure.nanos, exposure.reason, exposure.at_most) == (hold.cost_nanos - 50 * 1_000, "recovered", True)
@@ -95,7 +97,7 @@ async def test_a_checkpoint_is_charged_and_the_rest_of_its_hold_is_exposure() ->
 async def test_a_hold_that_saw_nothing_costs_the_tenant_nothing() -> None:
     store = await died_with(3)
     (hold,) = await store.open_holds(store.epoch)
-    assert await recover(store, Paper(), HandClock(), Numbers()) == Recovered(0, 0, 1)
+    assert await recover(store, Paper(), HandClock(), Numbers(), Metrics()) == Recovered(0, 0, 1)
     assert await balances(store) == (CREDIT, 0)
     (exposure,) = await store.exposures(10)
     assert (exposure.nanos, exposure.reason, exposure.at_most) == (hold.cost_nanos, "recovered", True)
@@ -105,25 +107,32 @@ async def test_the_journal_knows_more_than_the_checkpoint() -> None:
     store = await died_with(2)
     store.checkpoint(make_id("call", 2), CHECKPOINT)
     journal = Paper(settle(TENANT.id, 2, tokens=300))
-    assert await recover(store, journal, HandClock(), Numbers()) == Recovered(1, 0, 0)
+    assert await recover(store, journal, HandClock(), Numbers(), Metrics()) == Recovered(1, 0, 0)
     assert await balances(store) == (CREDIT - 360_000, 0)
 
 
 async def test_all_three_and_then_once_more() -> None:
-    store, journal = await died_with(1, 2, 3), Paper(settle(TENANT.id, 1, tokens=100))
+    store, journal, metrics = await died_with(1, 2, 3), Paper(settle(TENANT.id, 1, tokens=100)), Metrics()
     store.checkpoint(make_id("call", 2), CHECKPOINT)
-    assert await recover(store, journal, HandClock(), Numbers()) == Recovered(1, 1, 1)
+    assert await recover(store, journal, HandClock(), Numbers(), metrics) == Recovered(1, 1, 1)
+    counted = metrics.registry.get_sample_value
+    for evidence in ("journal", "checkpoint", "nothing"):
+        assert counted("faregate_recovered_calls_total", {"evidence": evidence}) == 1
+    money = counted("faregate_charge_usd_total", {"integration": "acme"})
+    assert money == (120_000 + CHARGE) / 1e9, "what the ledger took now, and no more"
+    exposed = sum(exposure.nanos for exposure in await store.exposures(10))
+    assert counted("faregate_exposure_usd_total", {"integration": "acme", "reason": "recovered"}) == exposed / 1e9
     after = await balances(store)
     assert after == (CREDIT - 120_000 - CHARGE, 0)
     await store.open(CARD)
-    assert await recover(store, journal, HandClock(), Numbers()) == Recovered(0, 0, 0)
+    assert await recover(store, journal, HandClock(), Numbers(), Metrics()) == Recovered(0, 0, 0)
     assert await balances(store) == after
 
 
 async def test_holds_of_this_start_are_not_touched() -> None:
     store = await died_with()
     await store.hold(make_request(TENANT.id, 4))
-    assert await recover(store, Paper(), HandClock(), Numbers()) == Recovered(0, 0, 0)
+    assert await recover(store, Paper(), HandClock(), Numbers(), Metrics()) == Recovered(0, 0, 0)
     assert await balances(store) == (CREDIT, 1_000_000)
 
 
@@ -134,7 +143,7 @@ async def test_a_ledger_that_cannot_commit_keeps_the_journal() -> None:
 
     journal = Paper(settle(TENANT.id, 1))
     with pytest.raises(LedgerUnavailable):
-        await recover(Broken(), journal, HandClock(), Numbers())
+        await recover(Broken(), journal, HandClock(), Numbers(), Metrics())
     assert len(journal.kept) == 1
 
 

@@ -62,6 +62,16 @@ async def hangs() -> Receipt:
     return RECEIPT
 
 
+class Late:
+    """Is told of endings that the ledger took late."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Ending, Receipt]] = []
+
+    def __call__(self, ending: Ending, receipt: Receipt) -> None:
+        self.told.append((ending, receipt))
+
+
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for in the house is waited for here too, only shorter."""
@@ -71,33 +81,37 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_ledger_in_time_needs_no_journal() -> None:
-    tasks, books, journal = Tasks(), Books(works), Paper()
-    assert await settle(ENDING, books, journal, tasks) is RECEIPT
+    tasks, books, journal, late = Tasks(), Books(works), Paper(), Late()
+    assert await settle(ENDING, books, journal, tasks, late) is RECEIPT
+    assert late.told == [], "its call counts what it gets back"
     assert (books.asked, journal.kept, len(tasks)) == ([ENDING], [], 0)
 
 
 @pytest.mark.parametrize("trouble", [fails, hangs])
 async def test_a_ledger_in_trouble_is_journalled_and_settled_later(trouble: Callable[[], Awaitable[Receipt]]) -> None:
-    tasks, books, journal = Tasks(), Books(trouble, fails, fails, works), Paper()
-    assert await settle(ENDING, books, journal, tasks) is None
+    tasks, books, journal, late = Tasks(), Books(trouble, fails, fails, works), Paper(), Late()
+    assert await settle(ENDING, books, journal, tasks, late) is None
+    assert late.told == []
     assert (journal.kept, journal.forgotten, len(tasks)) == ([ENDING], [], 1)
     async with asyncio.timeout(5):
         await journal.forgot.wait()
     assert await tasks.drain(1) == 0
     assert books.asked == [ENDING] * 4
     assert journal.forgotten == [make_id("call", 1)]
+    assert late.told == [(ENDING, RECEIPT)]
 
 
 async def test_without_ledger_and_journal_there_is_no_proof() -> None:
-    tasks, journal = Tasks(), Paper(OSError("read-only file system"))
+    tasks, journal, late = Tasks(), Paper(OSError("read-only file system")), Late()
     books = Books(fails, fails, works)
     with pytest.raises(LedgerUnavailable, match="neither ledger nor journal can be written: read-only file system"):
-        await settle(ENDING, books, journal, tasks)
+        await settle(ENDING, books, journal, tasks, late)
     # The money must still find its end, as soon as the ledger can.
     async with asyncio.timeout(5):
         await journal.forgot.wait()
     assert await tasks.drain(1) == 0
     assert len(books.asked) == 3
+    assert late.told == [(ENDING, RECEIPT)]
 
 
 async def test_a_fault_that_is_no_outage_is_not_swallowed() -> None:
@@ -105,12 +119,12 @@ async def test_a_fault_that_is_no_outage_is_not_swallowed() -> None:
         raise ArithmeticError("a bug")
 
     with pytest.raises(ArithmeticError):
-        await settle(ENDING, Books(breaks), Paper(), Tasks())
+        await settle(ENDING, Books(breaks), Paper(), Tasks(), Late())
 
 
 async def test_a_caller_who_cancels_is_not_taken_for_a_slow_ledger() -> None:
     journal = Paper()
-    settling = Tasks().start(settle(ENDING, Books(hangs), journal, Tasks()), name="test")
+    settling = Tasks().start(settle(ENDING, Books(hangs), journal, Tasks(), Late()), name="test")
     await asyncio.sleep(0)
     settling.cancel()
     with pytest.raises(asyncio.CancelledError):

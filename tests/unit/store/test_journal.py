@@ -34,6 +34,19 @@ def test_it_lies_beside_the_database() -> None:
     assert journal_path(Path("var/faregate.db")) == Path("var/faregate.db.journal")
 
 
+async def test_its_length_is_what_the_ledger_does_not_have_yet(path: Path) -> None:
+    journal = Journal(path)
+    assert len(journal) == 0
+    await journal.append(settle(T, 1))
+    await journal.append(settle(T, 2))
+    assert len(journal) == 2
+    await journal.settled(make_id("call", 1))
+    assert len(journal) == 1
+    again = Journal(path)
+    await again.read()
+    assert len(again) == 2, "the file keeps both until it is emptied"
+
+
 async def test_what_was_appended_comes_back_exactly(path: Path) -> None:
     bill = make_bill(T, 3, {"input_tokens": 12, "audio_seconds": Decimal("1.250")})
     endings = [settle(T, 1), release(T, 2, unseen=True), Ending(make_record(T, 3), "led_3", bill, 7, True, "cut")]

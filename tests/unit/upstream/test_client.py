@@ -412,8 +412,10 @@ async def test_closing_the_client_closes_all_it_has() -> None:
             await read_all(answer)
         pool = answers[0]._pool
         assert len(pool) == 5
+        assert client.connections == {"acme": 5}
         await client.__aexit__()
         assert len(pool) == 0
+        assert client.connections == {}
         async with asyncio.timeout(2):
             await asyncio.gather(*filter(None, provider.serving))
         with pytest.raises(RuntimeError, match="not open"):

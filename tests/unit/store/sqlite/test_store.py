@@ -100,7 +100,7 @@ async def test_an_opening_that_fails_can_be_tried_again(path: Path, store: Sqlit
 
 async def test_commits_are_observed(path: Path) -> None:
     seen: list[int] = []
-    store = SqliteStore(path, StillClock(), observe=lambda verbs, _seconds: seen.append(verbs))
+    store = SqliteStore(path, StillClock(), observe=lambda verbs, _seconds, _failed: seen.append(verbs))
     await store.open(CARD)
     await store.create_tenant(make_tenant())
     assert seen == [1]

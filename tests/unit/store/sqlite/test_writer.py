@@ -21,13 +21,15 @@ class Told:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.failed: list[bool] = []
         self.broken: list[str] = []
         self.gate = threading.Event()
         self.inside = threading.Event()
 
-    def observe(self, verbs: int, seconds: float) -> None:
+    def observe(self, verbs: int, seconds: float, failed: bool) -> None:
         assert seconds >= 0
         self.batches.append(verbs)
+        self.failed.append(failed)
 
     def wait(self, _: Batch) -> None:
         self.inside.set()
@@ -193,6 +195,7 @@ async def test_a_broken_disk_is_told_once(writer: Writer, told: Told, monkeypatc
     monkeypatch.setattr(Committer, "commit", lambda self, verbs, needs: [each(None) for each in verbs])
     assert await writer.submit(number(1)) == 1, "by now the loop has been told"
     assert told.broken == ["the disk failed"]
+    assert told.failed == [True, True, False], "a batch that could not be committed is no commit"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
