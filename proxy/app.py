@@ -40,7 +40,7 @@ from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
-from proxy.logs import start_logging
+from proxy.logs import form_of, set_level, start_logging
 from proxy.metrics import Metrics
 from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
 from proxy.providers.integration import Integration, Policy
@@ -59,6 +59,8 @@ from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
+from proxy.watching.lines import LINES_A_SECOND, CallLines
+from proxy.watching.report import Watchers
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
@@ -140,7 +142,7 @@ def demo(settings: Settings, read: Read) -> int:
 
 
 def _run(settings: Settings, read: Read, *, greet: bool) -> int:
-    start_logging(settings.log.level, json_lines=settings.log.format == "json")
+    start_logging(settings.log.level, form_of(settings.log.format, sys.stderr))
     for warning in settings.warnings:
         _log.warning("%s", warning)
     return uvloop.run(_main(settings, read, greet=greet))
@@ -259,6 +261,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max, limits.json_held_s_max),
             call_age_s_max=limits.call_age_s_max,
             top_up_url=f"{settings.public_url}/billing",
+            watchers=watchers(settings),
         )
         now, token = InForce(doors, upstream, catalogue), admin_token(settings)
         house = Opened(now, store, books, journal, sandboxes, clock, ids, readiness, token)
@@ -277,6 +280,13 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         yield house
 
 
+def watchers(settings: Settings) -> Watchers:
+    """Return who is told of calls."""
+    if settings.log.calls == "all":
+        return Watchers(every=(CallLines(most=None),))
+    return Watchers(problems=(CallLines(most=LINES_A_SECOND),) if settings.log.calls == "problems" else ())
+
+
 async def renew(house: Opened, certificate: Certificate | None, settings: Settings, catalogue: Catalogue) -> None:
     """Put providers and rates in force for calls that begin from now on; the edge's certificate is read anew.
 
@@ -292,7 +302,7 @@ async def renew(house: Opened, certificate: Certificate | None, settings: Settin
     house.now = InForce(doors, upstream, catalogue)
     upstream.succeed()
     begin_at_zero(house.doors.metrics, integrations.values())
-    logging.getLogger().setLevel(settings.log.level.upper())
+    set_level(settings.log.level)
 
 
 async def switch_on(

@@ -51,6 +51,7 @@ from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
 from proxy.upstream.door import Failure, UpstreamFailed
 from proxy.usage.certainty import Certainty
+from proxy.watching.report import CallReport, Marks, usual
 
 _log = logging.getLogger("faregate.call")
 
@@ -64,6 +65,7 @@ class Call:
         self.sink = sink
         self.started_at = started_at
         self.began = began
+        self.marks = Marks(began)
         self.address: Address | None = None
         self.route: Route | None = None
         self.holder: KeyHolder | None = None
@@ -151,6 +153,7 @@ async def take_leave(call: Call, permit: Permit, doors: Doors) -> Hold | FreeRou
     if call.need is None:
         return free_token(permit)
     # Not interruptible: a hold that may have been committed must be known.
+    call.marks.asked = doors.clock.monotonic()
     call.held = await hold(call.id, permit, call.need, doors.ledger, call.started_at, doors.top_up_url)
     return call.held
 
@@ -160,10 +163,11 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
     why = Outcome.CALLER_GONE if gone(call) else doors.running.why(call)
     if why is not None:
         return interrupted(why, unseen=False)
-    sent = doors.clock.monotonic()
+    sent = call.marks.sent = doors.clock.monotonic()
     doors.metrics.overhead.observe(sent - call.began)
     invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
-    doors.metrics.ttfb.observe(doors.clock.monotonic() - sent, permit.route.integration.name)
+    head = call.marks.head = doors.clock.monotonic()
+    doors.metrics.ttfb.observe(head - sent, permit.route.integration.name)
     call.relay = begin_relay(
         call.id,
         permit,
@@ -188,7 +192,7 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
     """End the call: price what was seen, settle it, and only then let the last byte go."""
     bill, receipt = None, None
     if call.held is not None and call.permit is not None:
-        began = doors.clock.monotonic()
+        ending_at = call.marks.ending = doors.clock.monotonic()
         try:
             bill = bill_of(call, call.permit, call.held, end)
         except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
@@ -206,11 +210,15 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
         except Exception:  # noqa: BLE001  # whatever broke in us, an answer that was not settled must not look whole
             _log.exception("call %s cannot be settled", call.id)
             end = broken()
-        doors.metrics.lag.observe(doors.clock.monotonic() - began)
+        settled_at = call.marks.settled = doors.clock.monotonic()
+        doors.metrics.lag.observe(settled_at - ending_at)
     elif call.holder is not None:
         doors.ledger.record(record_of(call, end, doors))
     count(call, end, bill, receipt, doors.metrics)
-    await answer(call, end, bill, receipt, doors)
+    try:
+        await answer(call, end, bill, receipt, doors)
+    finally:
+        tell(call, end, bill, receipt, doors)
 
 
 async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:
@@ -348,3 +356,36 @@ def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metr
         metrics.count_receipt(integration, end.outcome.value, receipt)
     if bill is not None and call.held is not None:
         metrics.count_bill(bill, call.held)
+
+
+def tell(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:
+    """Tell whoever watches, once the caller has its answer. What they do with it can harm no call."""
+    if not doors.watchers.anybody:
+        return
+    watchers = doors.watchers.of(usual=usual(end.outcome, call.held, bill, receipt))
+    if not watchers:
+        return
+    report = report_of(call, end, bill, receipt, doors)
+    for watcher in watchers:
+        try:
+            watcher.ended(report)
+        except Exception:  # noqa: BLE001  # who only watches must not harm a call, whatever is wrong with him
+            _log.exception("a watcher of call %s failed", call.id)
+
+
+def report_of(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> CallReport:
+    """Return what may be told of a call: no header but those that name its trace, no query, no body."""
+    route = call.route
+    return CallReport(
+        record=record_of(call, end, doors),
+        marks=call.marks,
+        method=call.head.method,
+        template=route.endpoint.template.text if route is not None else "",
+        origin=route.integration.origin if route is not None else "",
+        streamed=call.permit.streamed if call.permit is not None else False,
+        hold=call.held,
+        bill=bill,
+        receipt=receipt,
+        traceparent=call.head.value("traceparent"),
+        tracestate=call.head.value("tracestate"),
+    )

@@ -18,6 +18,7 @@ from proxy.steps.settle import Journal
 from proxy.store.doors import Directory, Ledger
 from proxy.tasks import Tasks
 from proxy.upstream.door import Upstream
+from proxy.watching.report import Watchers
 
 
 class Carried(Protocol):
@@ -103,3 +104,4 @@ class Doors(Struct, frozen=True):
     shared: HeldBytes
     call_age_s_max: float
     top_up_url: str
+    watchers: Watchers = Watchers()

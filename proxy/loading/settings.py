@@ -97,7 +97,13 @@ class Log(Struct, frozen=True, kw_only=True):
     """What is written to standard error."""
 
     level: Annotated[Literal["debug", "info", "warning", "error"], row("debug, info, warning or error")] = "info"
-    format: Annotated[Literal["text", "json"], row("text for people or json for machines")] = "text"
+    format: Annotated[
+        Literal["auto", "human", "json"], row("human, json, or auto: human on a terminal and json elsewhere")
+    ] = "auto"
+    calls: Annotated[
+        Literal["problems", "all", "none"],
+        row("which calls have a line: problems (refused, failed, unusual), all or none"),
+    ] = "problems"
 
 
 class Tls(Struct, frozen=True, kw_only=True):

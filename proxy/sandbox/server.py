@@ -38,7 +38,7 @@ LOG_PATH = "/sandbox/log"
 _SHUTDOWN_S = 0.1
 _LEAK = re.compile(rf"(?:^|[\s,;=/]){re.escape(SECRET_PREFIX)}")
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("faregate.sandbox")
 
 
 class _CloseDelimited(web.StreamResponse):

@@ -17,7 +17,7 @@ from proxy.ledger.call import Ending
 
 _ENCODER = json.Encoder(decimal_format="number")
 _DECODER = json.Decoder(Ending)
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("faregate.journal")
 
 
 class Journal:

@@ -1,17 +1,23 @@
 """What an operator reads at 3 a.m. is true: every metric is explained, and every command works as it stands."""
 
+import inspect
+import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from support.house import House
 
+from proxy.logs import JsonLines, Words
 from proxy.metrics import Metrics
+from proxy.watching import lines
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "operating"
 METRICS = (PAGES / "metrics.md").read_text()
@@ -77,3 +83,38 @@ def test_every_command_works_as_it_stands(house: House, script: str) -> None:
     assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
     assert '"error"' not in done.stdout, done.stdout
     assert done.stdout.strip() or script.endswith("|| true"), f"{script} said nothing"
+
+
+# --- The page of logs
+
+LOGS = (PAGES / "logs.md").read_text()
+ROOT = PAGES.parents[1]
+
+
+def test_every_logger_of_ours_is_on_the_page() -> None:
+    used = set()
+    for source in (ROOT / "proxy").rglob("*.py"):
+        used |= set(re.findall(r'getLogger\("(faregate[\w.]*)"\)', source.read_text()))
+        assert "getLogger(__name__)" not in source.read_text(), f"{source}: operators know loggers as faregate.*"
+    assert used == set(re.findall(r"`(faregate(?:\.\w+)?)`", LOGS))
+
+
+def test_every_member_of_a_call_s_line_is_on_the_page() -> None:
+    table = LOGS.split("## One line a call")[1]
+    told = set(re.findall(r'told\["(\w+)"\]|^        "(\w+)": ', inspect.getsource(lines.fields), re.MULTILINE))
+    names = {one or other for one, other in told} | {f"{name}_usd" for name in ("waived", "shortfall", "exposure")}
+    rows = "".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows)) == names
+
+
+def test_the_examples_are_what_the_formatters_make() -> None:
+    examples = re.search(r"^(2026.*)\n(\{.*)$", LOGS, re.MULTILINE)
+    assert examples is not None
+    words, line = examples.groups()
+    told = json.loads(line)
+    record = logging.LogRecord(told["log"], logging.INFO, "", 0, told["message"], (), None)
+    record.created = datetime.fromisoformat(told["at"]).timestamp()
+    record.msecs = 120.0
+    record.fields = {name: told[name] for name in list(told)[4:]}
+    assert JsonLines().format(record) == line
+    assert Words().format(record).split(" ", 2)[2] == words.split(" ", 2)[2]

@@ -19,6 +19,7 @@ UPSTREAM_KEY = "sk-canary-of-the-operator"
 PLANTED = "canary-in-the-dark"
 """Stands where a secret might: paths, hosts, header names, junk. No answer, log line or metric may repeat it."""
 
+LOUD = {"level": "debug", "format": "human", "calls": "all"}
 BODY_BYTES_MAX = 100_000
 BODY_TIMEOUT_S = 0.4
 HEAD_TIMEOUT_S = 1.5
@@ -83,7 +84,7 @@ def abused_house(folder: Path) -> Iterator[Rig]:
             "body_timeout_s": BODY_TIMEOUT_S,
             "head_timeout_s": HEAD_TIMEOUT_S,
         }
-        house = House(folder, {shape.name: chosen for shape in PROVIDERS}, {"limits": limits})
+        house = House(folder, {shape.name: chosen for shape in PROVIDERS}, {"limits": limits, "log": LOUD})
         house.start()
         desk = Desk(house)
         rig = Rig(house, desk, provider, desk.account())

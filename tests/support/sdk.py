@@ -29,6 +29,7 @@ SCRIPTS = Path(__file__).parents[1] / "sdk" / "scripts"
 INTEGRATIONS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google"}
 """Ours, and the calculator's name for each."""
 
+LOUD = {"level": "debug", "format": "json", "calls": "all"}
 MARGIN = Decimal("1.2")
 SCRIPT_S = 100
 T = TypeVar("T")
@@ -187,7 +188,7 @@ def stage(folder: Path, integration: str) -> Iterator[Stage]:
         sandbox = Sandbox(shapes, NO_PACE)
         tap = Tap(run(sandbox.start()))
         provider = {"upstream": run(tap.start()), "api_key": secret}
-        house = House(folder, {integration: provider}, {"log": {"level": "debug"}}).start()
+        house = House(folder, {integration: provider}, {"log": LOUD}).start()
         try:
             yield Stage(integration, house, sandbox, tap, secret)
             assert house.cli("ledger", "verify")["ok"] is True

@@ -31,7 +31,7 @@ from proxy import app
 from proxy.errors import BadConfig
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import load_providers
-from proxy.loading.settings import Limits, ProviderSettings, SandboxPace, Settings, Tls
+from proxy.loading.settings import Limits, Log, ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
 from proxy.loading.values import Address, Database, Secret, Upstream
 from proxy.reload import Reloader
@@ -431,3 +431,12 @@ def test_a_disk_that_fails_is_exit_1_and_the_next_start_recovers(house: House) -
     house.start()
     assert house.cli("balance", "acme")["credits_remaining_micros"] == 5_000_000
     assert house.cli("ledger", "verify")["ok"] is True
+
+
+# --- Who watches
+
+
+@pytest.mark.parametrize(("calls", "every", "problems"), [("all", 1, 0), ("problems", 0, 1), ("none", 0, 0)])
+def test_the_log_hears_of_the_calls_that_were_asked_for(calls: Any, every: int, problems: int) -> None:
+    watching = app.watchers(Settings(log=Log(calls=calls)))
+    assert (len(watching.every), len(watching.problems)) == (every, problems)

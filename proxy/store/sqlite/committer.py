@@ -26,7 +26,7 @@ CHECKPOINT_ROWS_MOST = 20_000
 _FATAL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _OWN_FAULT = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("faregate.ledger")
 
 
 class Failed(Struct, frozen=True):

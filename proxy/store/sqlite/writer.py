@@ -39,7 +39,7 @@ Observe = Callable[[int, float, bool], None]
 """Is told of a batch: how many verbs it had, how many seconds it took, whether it could not be committed."""
 
 _NOTHING = Need()
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("faregate.ledger")
 
 
 class Job:
