@@ -22,6 +22,7 @@ import uvloop
 from aiohttp import web
 from msgspec import Struct, structs
 
+from proxy import __version__
 from proxy.call import serve as serve_call
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
@@ -35,6 +36,7 @@ from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
 from proxy.loading.certificate import Certificate
+from proxy.loading.gen_ai import load_names
 from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
@@ -60,7 +62,7 @@ from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
 from proxy.watching.lines import LINES_A_SECOND, CallLines
-from proxy.watching.report import Watchers
+from proxy.watching.report import Watcher, Watchers
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
@@ -261,7 +263,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             shared=HeldBytes(limits.json_held_total_bytes_max, limits.json_held_bytes_max, limits.json_held_s_max),
             call_age_s_max=limits.call_age_s_max,
             top_up_url=f"{settings.public_url}/billing",
-            watchers=watchers(settings),
+            watchers=watchers(settings, *tracers(stack, settings)),
         )
         now, token = InForce(doors, upstream, catalogue), admin_token(settings)
         house = Opened(now, store, books, journal, sandboxes, clock, ids, readiness, token)
@@ -280,11 +282,28 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         yield house
 
 
-def watchers(settings: Settings) -> Watchers:
-    """Return who is told of calls."""
+def watchers(settings: Settings, *others: Watcher) -> Watchers:
+    """Return who is told of calls: the log as it was asked for, and others of every call."""
     if settings.log.calls == "all":
-        return Watchers(every=(CallLines(most=None),))
-    return Watchers(problems=(CallLines(most=LINES_A_SECOND),) if settings.log.calls == "problems" else ())
+        return Watchers(every=(CallLines(most=None), *others))
+    return Watchers(others, (CallLines(most=LINES_A_SECOND),) if settings.log.calls == "problems" else ())
+
+
+def tracers(stack: contextlib.AsyncExitStack, settings: Settings) -> Iterable[Watcher]:
+    """Return what makes traces, if they go anywhere. Raises BadConfig if they should and OpenTelemetry is missing."""
+    if not settings.traces_to:
+        return ()
+    try:
+        from proxy.watching.traces import open_traces
+    except ModuleNotFoundError as error:
+        lacks = f"OpenTelemetry is not installed ({error.name}); run: pip install 'faregate-proxy[otel]'"
+        if settings.tracing.endpoint:
+            raise BadConfig(f"tracing.endpoint is set, but {lacks}") from None
+        _log.warning("OTEL_ variables ask for traces, but %s", lacks)
+        return ()
+    traces = open_traces(settings.traces_to, load_names(shipped("config") / "gen_ai.yaml"), __version__)
+    stack.push_async_callback(asyncio.to_thread, traces.close)
+    return (traces,)
 
 
 async def renew(house: Opened, certificate: Certificate | None, settings: Settings, catalogue: Catalogue) -> None:

@@ -376,6 +376,7 @@ def tell(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors
 def report_of(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> CallReport:
     """Return what may be told of a call: no header but those that name its trace, no query, no body."""
     route = call.route
+    call.marks.over = doors.clock.monotonic()
     return CallReport(
         record=record_of(call, end, doors),
         marks=call.marks,

@@ -306,6 +306,12 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             {"{{integration}}": "sum by (integration) (faregate_upstream_connections{%})"},
         ),
         Panel(
+            "Reloads",
+            "Within an hour; a refused one changed nothing.",
+            {"{{outcome}}": "sum by (outcome) (increase(faregate_reloads_total{%}[1h]))"},
+            bars=True,
+        ),
+        Panel(
             "What runs where",
             "Versions and rate cards.",
             {

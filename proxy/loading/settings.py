@@ -18,7 +18,8 @@ from proxy.loading.faults import Faults
 from proxy.loading.mismatch import suggestion
 from proxy.loading.places import check_database, check_folder, check_pair
 from proxy.loading.shipped import shipped
-from proxy.loading.values import SANDBOX, Address, Database, Domain, Networks, Origin, Secret, Upstream
+from proxy.loading.tracing import traces_to
+from proxy.loading.values import SANDBOX, Address, Collector, Database, Domain, Networks, Origin, Secret, Upstream
 from proxy.loading.yaml import read_yaml
 
 CONFIG_FILE = "faregate.yaml"
@@ -106,6 +107,12 @@ class Log(Struct, frozen=True, kw_only=True):
     ] = "problems"
 
 
+class Tracing(Struct, frozen=True, kw_only=True):
+    """Where traces go. The standard OTEL_ variables hold too; this wins."""
+
+    endpoint: Annotated[Collector, row("an OpenTelemetry collector, http://HOST:4318; empty: no traces")] = Collector()
+
+
 class Tls(Struct, frozen=True, kw_only=True):
     """A certificate for the edge listener. Both files or neither."""
 
@@ -143,12 +150,14 @@ class Options(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     sandbox: SandboxPace = SandboxPace()
     log: Log = Log()
+    tracing: Tracing = Tracing()
 
 
 class Settings(Options, frozen=True, kw_only=True):
     """Options that were checked, with the file they came from and what an operator should be told."""
 
     file: Path | None = None
+    traces_to: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -192,7 +201,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
         values |= {"public_url": options.public_url or public_url(options), "providers": providers}
         used = set(_referenced(content))
         warnings = [_ignored(name) for name in unknown if name not in used]
-        return Settings(**values, file=path, warnings=(*warnings, *strangers))
+        traces, told = traces_to(options.tracing.endpoint, environ)
+        return Settings(**values, file=path, traces_to=traces, warnings=(*warnings, *strangers, *told))
     with faults.gather():
         _check_rest(builder, merged, content, tree)
     faults.settle()

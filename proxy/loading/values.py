@@ -126,6 +126,22 @@ class Upstream(Origin):
         return cls(text if text == SANDBOX else Origin.parse(text))
 
 
+class Collector(str):
+    """Where traces are sent: an OpenTelemetry collector's HTTP address; or empty."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Collector:
+        """Read `http://collector:4318`, or a whole URL if traces have a path of their own there."""
+        parts = _split(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected http:// or https:// and a host")
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("expected only scheme, host, port and path")
+        return cls(text if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/v1/traces")
+
+
 class Secret(str):
     """A key or token. Messages never show it; it is printable ASCII, so that it fits into a header."""
 

@@ -7,4 +7,5 @@ numbers. With nobody watching a call pays nothing for this.
     report    what is told of a call, and which calls are worth a word
     lines     the log: one line a call
     traces    OpenTelemetry: one trace a call; imported only if it is switched on
+    names     what integrations and endpoints are called there
 """

@@ -18,7 +18,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(
 class Marks:
     """When a call's steps were done: seconds on a clock that never jumps; 0.0 for a step that it did not come to."""
 
-    __slots__ = ("asked", "began", "ending", "head", "sent", "settled")
+    __slots__ = ("asked", "began", "ending", "head", "over", "sent", "settled")
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -27,6 +27,7 @@ class Marks:
         self.head = 0.0
         self.ending = 0.0
         self.settled = 0.0
+        self.over = began
 
 
 class CallReport(Struct, frozen=True):
@@ -49,9 +50,8 @@ class CallReport(Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """How long it took, to the last step that it came to."""
-        marks = self.marks
-        return max(marks.asked, marks.sent, marks.head, marks.ending, marks.settled, marks.began) - marks.began
+        """How long it took, until its caller had what it got."""
+        return self.marks.over - self.marks.began
 
     @property
     def trace(self) -> str:

@@ -55,9 +55,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def commands() -> list[str]:
-    """Return every shell block of the pages, each once."""
+    """Return every shell block of the pages about watching, each once; the others have tests of their own."""
     blocks = []
-    for page in sorted(PAGES.glob("*.md")):
+    for page in (PAGES / f"{name}.md" for name in ("alerts", "logs", "metrics", "tracing")):
         for indent, block in re.findall(r"^( *)```sh\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL):
             blocks.append("\n".join(line.removeprefix(indent) for line in block.splitlines()))
     return list(dict.fromkeys(blocks))
@@ -118,3 +118,14 @@ def test_the_examples_are_what_the_formatters_make() -> None:
     record.fields = {name: told[name] for name in list(told)[4:]}
     assert JsonLines().format(record) == line
     assert Words().format(record).split(" ", 2)[2] == words.split(" ", 2)[2]
+
+
+# --- The page of traces
+
+
+def test_every_attribute_of_a_trace_is_on_the_page() -> None:
+    made = (ROOT / "proxy" / "watching" / "traces.py").read_text()
+    used = set(re.findall(r'"((?:http|faregate|gen_ai|server|error)\.[\w.]+)"', made))
+    used |= {f"gen_ai.usage.{part}_tokens" for part in ("cache_read.input", "cache_write.input")}
+    told = set(re.findall(r"`((?:http|faregate|gen_ai|server|error)\.[a-z_.]+)`", (PAGES / "tracing.md").read_text()))
+    assert told == used

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.loading.values import Address, Database, Domain, Networks, Origin, Secret, Upstream, decode
+from proxy.loading.values import Address, Collector, Database, Domain, Networks, Origin, Secret, Upstream, decode
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,23 @@ def test_networks() -> None:
 def test_networks_refuses(text: str) -> None:
     with pytest.raises(ValueError, match=r"does not appear|host bits|permitted"):
         Networks.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("https://collector/", "https://collector/v1/traces"),
+        ("https://collector/in/traces", "https://collector/in/traces"),
+    ],
+)
+def test_a_collector(text: str, url: str) -> None:
+    assert Collector.parse(text) == url
+
+
+@pytest.mark.parametrize(
+    "text", ["collector:4318", "grpc://collector", "http://", "http://me:pw@collector", "http://c?x=1"]
+)
+def test_no_collector(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Collector.parse(text)

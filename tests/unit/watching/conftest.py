@@ -18,6 +18,7 @@ def report() -> CallReport:
     """Return the report of a call that went as it should: a second to the first byte, three in all."""
     marks = Marks(100.0)
     marks.asked, marks.sent, marks.head, marks.ending, marks.settled = 100.001, 100.002, 101.0, 102.99, 103.0
+    marks.over = 103.0
     record = CallRecord(
         "call_1",
         TENANT.id,

@@ -74,11 +74,10 @@ def test_usage_is_summed_over_models(report: CallReport) -> None:
     assert structs.replace(report, bill=None).usage == {}
 
 
-def test_the_time_it_took_is_to_the_last_step(report: CallReport) -> None:
+def test_the_time_it_took_is_until_the_caller_had_what_it_got(report: CallReport) -> None:
     assert report.seconds == pytest.approx(3.0)
-    refused = Marks(100.0)
-    refused.asked = 100.25
-    assert structs.replace(report, marks=refused).seconds == pytest.approx(0.25)
+    report.marks.over = 104.5
+    assert report.seconds == pytest.approx(4.5)
     assert structs.replace(report, marks=Marks(100.0)).seconds == 0
 
 
