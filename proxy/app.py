@@ -22,7 +22,6 @@ import uvloop
 from aiohttp import web
 from msgspec import Struct, structs
 
-from proxy import __version__
 from proxy.call import serve as serve_call
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
@@ -36,7 +35,6 @@ from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
 from proxy.loading.certificate import Certificate
-from proxy.loading.gen_ai import load_names
 from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
@@ -44,6 +42,7 @@ from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
 from proxy.logs import form_of, set_level, start_logging
 from proxy.metrics import Metrics
+from proxy.observers import tracers, watchers
 from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
@@ -61,8 +60,6 @@ from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
-from proxy.watching.lines import LINES_A_SECOND, CallLines
-from proxy.watching.report import Watcher, Watchers
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
@@ -280,30 +277,6 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         looks = keep_measuring(vitals, metrics.loop_lag, store.held, partial(footprint, settings.database.path))
         _ = jobs.start(looks, name="vitals")
         yield house
-
-
-def watchers(settings: Settings, *others: Watcher) -> Watchers:
-    """Return who is told of calls: the log as it was asked for, and others of every call."""
-    if settings.log.calls == "all":
-        return Watchers(every=(CallLines(most=None), *others))
-    return Watchers(others, (CallLines(most=LINES_A_SECOND),) if settings.log.calls == "problems" else ())
-
-
-def tracers(stack: contextlib.AsyncExitStack, settings: Settings) -> Iterable[Watcher]:
-    """Return what makes traces, if they go anywhere. Raises BadConfig if they should and OpenTelemetry is missing."""
-    if not settings.traces_to:
-        return ()
-    try:
-        from proxy.watching.traces import open_traces
-    except ModuleNotFoundError as error:
-        lacks = f"OpenTelemetry is not installed ({error.name}); run: pip install 'faregate-proxy[otel]'"
-        if settings.tracing.endpoint:
-            raise BadConfig(f"tracing.endpoint is set, but {lacks}") from None
-        _log.warning("OTEL_ variables ask for traces, but %s", lacks)
-        return ()
-    traces = open_traces(settings.traces_to, load_names(shipped("config") / "gen_ai.yaml"), __version__)
-    stack.push_async_callback(asyncio.to_thread, traces.close)
-    return (traces,)
 
 
 async def renew(house: Opened, certificate: Certificate | None, settings: Settings, catalogue: Catalogue) -> None:

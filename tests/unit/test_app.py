@@ -31,9 +31,9 @@ from proxy import app
 from proxy.errors import BadConfig
 from proxy.ledger.call import Outcome
 from proxy.loading.providers import load_providers
-from proxy.loading.settings import Limits, Log, ProviderSettings, SandboxPace, Settings, Tls, Tracing
+from proxy.loading.settings import Limits, ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
-from proxy.loading.values import Address, Collector, Database, Secret, Upstream
+from proxy.loading.values import Address, Database, Secret, Upstream
 from proxy.reload import Reloader
 from proxy.store.journal import Journal
 from proxy.store.sqlite.store import SqliteStore
@@ -431,53 +431,3 @@ def test_a_disk_that_fails_is_exit_1_and_the_next_start_recovers(house: House) -
     house.start()
     assert house.cli("balance", "acme")["credits_remaining_micros"] == 5_000_000
     assert house.cli("ledger", "verify")["ok"] is True
-
-
-# --- Who watches
-
-
-@pytest.mark.parametrize(("calls", "every", "problems"), [("all", 1, 0), ("problems", 0, 1), ("none", 0, 0)])
-def test_the_log_hears_of_the_calls_that_were_asked_for(calls: Any, every: int, problems: int) -> None:
-    watching = app.watchers(Settings(log=Log(calls=calls)))
-    assert (len(watching.every), len(watching.problems)) == (every, problems)
-
-
-def test_traces_are_not_even_imported_where_nobody_wants_them() -> None:
-    script = "import sys, proxy.app; print(*(name for name in sys.modules if name.startswith('opentelemetry')))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
-
-
-async def test_no_traces_are_made_if_they_go_nowhere() -> None:
-    async with AsyncExitStack() as stack:
-        assert app.tracers(stack, Settings()) == ()
-
-
-async def test_traces_are_made_of_every_call(blockbuster: BlockBuster) -> None:
-    blockbuster.deactivate()  # its file is read at the start, before anything is served
-    async with AsyncExitStack() as stack:
-        settings = Settings(traces_to="http://127.0.0.1:9/v1/traces")
-        watching = app.watchers(settings, *app.tracers(stack, settings))
-        assert [type(each).__name__ for each in watching.every] == ["CallTraces"]
-        assert len(watching.problems) == 1
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without the extra."""
-    monkeypatch.delitem(sys.modules, "proxy.watching.traces", raising=False)
-    for name in [name for name in sys.modules if name.split(".")[0] == "opentelemetry"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
-
-
-@pytest.mark.usefixtures("bare")
-async def test_a_missing_extra_is_refused_if_the_setting_asks_for_it(caplog: pytest.LogCaptureFixture) -> None:
-    url = "http://127.0.0.1:9/v1/traces"
-    async with AsyncExitStack() as stack:
-        with pytest.raises(
-            BadConfig, match=r"tracing\.endpoint is set, but .* run: pip install 'faregate-proxy\[otel\]'"
-        ):
-            app.tracers(stack, Settings(traces_to=url, tracing=Tracing(endpoint=Collector(url))))
-        assert app.tracers(stack, Settings(traces_to=url)) == ()
-    assert "OTEL_ variables ask for traces" in caplog.text, "they may be meant for others in the same container"
