@@ -1,8 +1,9 @@
-"""Every snippet of docs/using/sdks.md, as it stands but for the port and the key, is a metered call."""
+"""Every snippet of docs/using, as it stands but for port and key, is a metered call, or is refused as it says."""
 
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from support.sdk import interpreter
 from support.shapes import CHAT
 from support.upstream import json_answer, upstream
 
+from proxy.errors import Refusal
+
 pytestmark = [pytest.mark.process, pytest.mark.sdk]
 
-PAGE = (Path(__file__).parents[2] / "docs" / "using" / "sdks.md").read_text()
-FENCE = re.compile(r"^<!-- runs in ([\w-]+)(.*?) -->\n```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = {path.name: path.read_text() for path in sorted((Path(__file__).parents[2] / "docs" / "using").glob("*.md"))}
+PAGE = PAGES["sdks.md"]
+FENCE = re.compile(r"^<!-- runs in (a shell|[\w-]+)(.*?) -->\n```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN, SHOWN_KEY = "http://localhost:8080", "fg-..."
 INTEGRATIONS = ("anthropic", "gemini", "openai")
 SNIPPET_S = 100
@@ -40,8 +44,11 @@ class Snippet:
         return {name for name in INTEGRATIONS if f"{SHOWN}/{name}" in shown}
 
 
-SNIPPETS = [Snippet(found[1], found[2].strip(), found[4]) for found in FENCE.finditer(PAGE)]
-NAMES = [f"{number}-{snippet.environment}" for number, snippet in enumerate(SNIPPETS)]
+SNIPPETS = {
+    f"{name}-{number}-{found[1]}": Snippet(found[1], found[2].strip(), found[4])
+    for name, text in PAGES.items()
+    for number, found in enumerate(FENCE.finditer(text))
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +85,10 @@ def command(snippet: Snippet, code: str) -> tuple[list[str], Path]:
     if snippet.environment == "node":
         folder = node_folder()
         return ["node", "--input-type=module", "-e", code], folder
+    if snippet.environment == "a shell":
+        if shutil.which("curl") is None:
+            pytest.skip("there is no curl here")
+        return ["sh", "-eu", "-c", code], Path(__file__).parent
     return [str(interpreter(snippet.environment)), "-c", code], Path(__file__).parent
 
 
@@ -88,12 +99,13 @@ def variables(edge: str, key: str) -> dict[str, str]:
     return {name: value.replace(SHOWN, edge).replace(SHOWN_KEY, key) for name, value in words}
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=NAMES)
+@pytest.mark.parametrize("snippet", SNIPPETS.values(), ids=SNIPPETS)
 def test_a_snippet_is_a_metered_call(snippet: Snippet, house: House, tmp_path: Path) -> None:
     command(snippet, "")  # skips before anything is started
     with house_of(snippet, house, tmp_path) as used:
         desk = Desk(used)
-        account = desk.account()
+        poor = "with an empty wallet" in snippet.how
+        account = desk.account("0" if poor else "10")
         words, folder = command(snippet, snippet.code.replace(SHOWN, used.edge).replace(SHOWN_KEY, account.key))
         more = variables(used.edge, account.key) if "with the variables" in snippet.how else {}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -108,6 +120,11 @@ def test_a_snippet_is_a_metered_call(snippet: Snippet, house: House, tmp_path: P
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.split()) > 3
+        if poor:
+            assert done.stdout.startswith("balance_exhausted balance 0 needed 0.")
+            assert done.stdout.endswith("/billing\n")
+            assert desk.charges(account) == []
+            return
         calls = [charge["call"] for charge in desk.settled(account, len(snippet.integrations))]
         assert {call["integration"] for call in calls} == snippet.integrations
         assert {call["certainty"] for call in calls} == {"exact"}
@@ -115,6 +132,23 @@ def test_a_snippet_is_a_metered_call(snippet: Snippet, house: House, tmp_path: P
 
 
 def test_every_snippet_in_a_language_that_runs_here_is_run() -> None:
-    shown = re.findall(r"^```(?:python|js)$", PAGE, re.MULTILINE)
-    assert len(shown) == len(SNIPPETS) > 10
-    assert all(snippet.integrations for snippet in SNIPPETS)
+    shown = [block for text in PAGES.values() for block in re.findall(r"^```(?:python|js)$", text, re.MULTILINE)]
+    assert len(shown) == len([each for each in SNIPPETS.values() if each.environment != "a shell"]) > 10
+    assert all(snippet.integrations for snippet in SNIPPETS.values())
+
+
+def test_every_refusal_is_explained_to_who_meets_it() -> None:
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]+)\| ([^|]+) \|$", PAGES["errors.md"], re.MULTILINE)
+    explained = [code for first, *_ in rows for code in re.findall(r"`(\w+)`", first)]
+    assert sorted(explained) == sorted(refusal.code for refusal in Refusal)
+    again = {code: rest[-1] for first, *rest in rows for code in re.findall(r"`(\w+)`", first)}
+    for refusal in Refusal:
+        if refusal.status >= 500:
+            assert again[refusal.code].startswith("yes" if refusal.retryable else "no"), refusal
+
+
+def test_every_header_of_an_answer_is_explained() -> None:
+    explained = set(re.findall(r"^\| `(faregate-[\w-]+)` \|", PAGES["costs.md"], re.MULTILINE))
+    proxy = Path(__file__).parents[2] / "proxy"
+    sent = {name for path in proxy.rglob("*.py") for name in re.findall(r'"(faregate-[a-z-]+)"', path.read_text())}
+    assert sent - {"faregate-actor", "faregate-proxy", "faregate-writer"} == explained  # no headers of an answer
