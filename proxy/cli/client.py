@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 600
 """Verification of a long ledger is the slowest answer there is."""
 
+_CHUNK = 64 * 1024
 _REMEDY = "set FAREGATE_ADMIN_TOKEN, or admin_token in the configuration, to that of the server"
 
 
@@ -60,7 +61,13 @@ class Operator:
         with self._answering("GET", f"{path}{_query(query)}") as response:
             if response.status >= 400:
                 self._read(response.status, response.read())
-            yield from response
+            rest = b""
+            # read1, because readline takes a chunked answer that breaks off for one that ends.
+            while chunk := response.read1(_CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line + b"\n" for line in lines)
+            if rest:
+                yield rest
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
         with self._answering(method, path, body) as response:

@@ -8,6 +8,7 @@ import pytest
 from doubles.desk import TOKEN
 
 from proxy.cli.client import Operator, segment
+from proxy.cli.command import Failure
 
 
 @pytest.fixture
@@ -127,3 +128,24 @@ def test_fractions_are_read_exactly(live) -> None:
 
 def test_segment() -> None:
     assert segment("a/b c?") == "a%2Fb%20c%3F"
+
+
+def test_an_answer_that_breaks_off_is_told_from_a_server_that_is_not_there() -> None:
+    """One chunk, and then the connection ends without the last one."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\nb\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    lines = Operator(f"http://127.0.0.1:{listener.getsockname()[1]}", "token").stream("/ledger/export", all=True)
+    assert next(lines) == b"a\n"
+    with pytest.raises(Failure, match="broke off") as failed:
+        list(lines)
+    assert failed.value.code == "broken_off"
+    thread.join()
+    listener.close()

@@ -1,6 +1,8 @@
 """The operator's questions on real books: pages, filters, one call's story, and sums that are those of the entries."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from msgspec import structs
 from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.ledger.call import Outcome
 from proxy.ledger.report import By
-from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, Span
+from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, Progress, Span
 from proxy.store.sqlite import books as module
 from proxy.store.sqlite.books import SqliteBooks, sum_usage
 from proxy.store.sqlite.store import SqliteStore
@@ -209,6 +211,33 @@ async def test_what_priced_a_call_can_be_read_again(store: SqliteStore, books: S
     assert (await books.margins(0)).slots == {}
     assert (await books.margins(1)).slots == {slot: Decimal(5)}
     assert (await books.margins(2)).slots == {slot: Decimal(7)}
+
+
+async def test_who_stops_asking_stops_the_verification(
+    store: SqliteStore, books: SqliteBooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[int] = []
+    go_on = threading.Event()
+    ended = threading.Event()
+
+    def slow(_path: Path, _tenant: str, tell: Callable[[int, int], None]) -> None:
+        try:
+            for number in range(3):
+                checked.append(number)
+                tell(number, 3)
+                go_on.wait(5)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(module, "verify_file", slow)
+    steps = books.verifying("")
+    assert await anext(steps) == Progress(0, 3)
+    leaving = asyncio.get_running_loop().create_task(steps.aclose())  # type: ignore[attr-defined]  # a generator
+    await asyncio.sleep(0)
+    go_on.set()
+    await leaving
+    assert ended.is_set()
+    assert checked == [0, 1]
 
 
 def test_a_file_that_cannot_be_read_is_no_answer(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ async def test_csv_has_every_entry_with_exact_amounts(api, tenant: str) -> None:
     assert tuple(credit) == COLUMNS
     assert (credit["kind"], credit["amount_usd"], credit["call"], credit["usage"]) == ("credit", "10", "", "")
     assert (charge["call"], charge["amount_usd"], charge["balance_after_usd"]) == (call, "-0.012012", "9.987988")
+    assert (charge["integration"], charge["endpoint"], charge["model"]) == ("acme", "chat", "small")
     assert charge["usage"] == "input_tokens=1000 audio_seconds=1.5 small-2: input_tokens=10"
     assert (charge["upstream_cost_usd"], charge["charge_usd"], charge["certainty"]) == ("0.01001", "0.012012", "exact")
 
