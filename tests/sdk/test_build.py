@@ -36,8 +36,15 @@ def test_it_counts_only_when_pip_succeeded(
         python_of(folder.name, tmp_path).chmod(0o755)
 
     monkeypatch.setattr("venv.create", create)
+    monkeypatch.setattr("sdk.build._with_uv", lambda place, requirements: False)
     assert make("one", ["a<2"], tmp_path) is made
     assert is_made("one", ["a<2"], tmp_path) is made
+
+
+def test_where_uv_can_make_it_pip_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("venv.create", None)
+    assert make("one", [], tmp_path)
+    assert is_made("one", [], tmp_path)
 
 
 @pytest.mark.parametrize(("setting", "raised"), [("", pytest.skip.Exception), ("required", pytest.fail.Exception)])
