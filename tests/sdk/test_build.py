@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from sdk.build import ENVIRONMENTS, STAMP, is_made, main, make, python_of, stamp
@@ -43,8 +44,13 @@ def test_it_counts_only_when_pip_succeeded(
 
 def test_where_uv_can_make_it_pip_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("venv.create", None)
-    assert make("one", [], tmp_path)
-    assert is_made("one", [], tmp_path)
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with ZipFile(wheel, "w") as file:
+        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    assert make("one", [str(wheel)], tmp_path)
+    assert is_made("one", [str(wheel)], tmp_path)
 
 
 @pytest.mark.parametrize(("setting", "raised"), [("", pytest.skip.Exception), ("required", pytest.fail.Exception)])
