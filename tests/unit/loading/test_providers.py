@@ -255,6 +255,16 @@ def test_two_files_of_one_folder_cannot_be_the_same_provider(write: Write) -> No
         load_providers(folder)
 
 
+def test_a_plain_path_may_stand_beside_a_parameter(write: Write) -> None:
+    """It is looked up first, so there is no doubt which of the two is meant."""
+    routes = [{"name": name, "method": "GET", "path": path, "free": True} for name, path in BESIDE.items()]
+    acme = load_providers(write("p", acme={**GOOD, "endpoints": routes}))["acme"]
+    assert [each.name for each in acme.endpoints] == ["any", "all"]
+
+
+BESIDE = {"any": "/v1/models/{model}", "all": "/v1/models/all"}
+
+
 # --- The built-in files
 
 
