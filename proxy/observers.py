@@ -35,6 +35,6 @@ def tracers(stack: contextlib.AsyncExitStack, settings: Settings) -> Iterable[Wa
             raise BadConfig(f"tracing.endpoint is set, but {lacks}") from None
         _log.warning("OTEL_ variables ask for traces, but %s", lacks)
         return ()
-    traces = open_traces(settings.traces_to, load_names(shipped("config") / "gen_ai.yaml"), __version__)
-    stack.push_async_callback(asyncio.to_thread, traces.close)
+    traces, close = open_traces(settings.traces_to, load_names(shipped("config") / "gen_ai.yaml"), __version__)
+    stack.push_async_callback(asyncio.to_thread, close)
     return (traces,)

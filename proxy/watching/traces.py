@@ -9,7 +9,8 @@ Only ids, names, quantities and money; never a key, a prompt or an answer. Nothi
 sent: a caller's own `traceparent` passes as it came. This module is imported only if traces are switched on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Timer
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -27,8 +28,8 @@ from proxy.watching.report import CallReport
 
 Attributes = Mapping[str, str | int | float | bool]
 
-FLUSH_MS = 3_000
-"""How long what is left is tried to be sent when the process ends."""
+FLUSH_S = 3.0
+"""How long it is tried to send what is left when the process ends: a collector that is gone must not delay that."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _FAILED = frozenset({Outcome.UPSTREAM_FAILED, Outcome.UPSTREAM_CUT, Outcome.TIMED_OUT, Outcome.STOPPED})
@@ -40,7 +41,6 @@ class CallTraces:
     """Makes a trace of each call that it is told of."""
 
     def __init__(self, provider: TracerProvider, names: Names, version: str) -> None:
-        self._provider = provider
         self._tracer = provider.get_tracer("faregate", version)
         self._propagator = TraceContextTextMapPropagator()
         self._names = names
@@ -75,11 +75,6 @@ class CallTraces:
             if report.record.outcome in _FAILED or report.record.status >= _SERVER_FAULT:
                 fail(whole, report)
         whole.end(at(marks.over))
-
-    def close(self) -> None:
-        """Send what is left, for a while, and stop. Blocks."""
-        self._provider.force_flush(FLUSH_MS)
-        self._provider.shutdown()
 
     def _hold(self, report: CallReport, inside: Context, began: int, ended: int) -> None:
         span = self._tracer.start_span("hold", inside, start_time=began)
@@ -116,12 +111,25 @@ class CallTraces:
         span.end(ended)
 
 
-def open_traces(url: str, names: Names, version: str) -> CallTraces:
-    """Return what sends traces to a collector, in a thread of OpenTelemetry's own."""
+def open_traces(url: str, names: Names, version: str) -> tuple[CallTraces, Callable[[], None]]:
+    """Return what sends traces to a collector, in a thread of OpenTelemetry's own, and what ends that; it blocks."""
+    provider = TracerProvider(resource=resource(version))
+    exporter = OTLPSpanExporter(endpoint=url)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    def close() -> None:
+        give_up = Timer(FLUSH_S, exporter.shutdown)
+        give_up.start()
+        provider.shutdown()
+        give_up.cancel()
+
+    return CallTraces(provider, names, version), close
+
+
+def resource(version: str) -> Resource:
+    """Return what all traces are from: our name, unless the environment has another."""
     name = OTELResourceDetector().detect().attributes.get("service.name", "faregate")
-    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": version}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
-    return CallTraces(provider, names, version)
+    return Resource.create({"service.name": name, "service.version": version})
 
 
 def whole_attributes(report: CallReport) -> Attributes:

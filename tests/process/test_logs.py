@@ -143,7 +143,7 @@ def test_usual_calls_have_no_line_if_nobody_asked(start: Start, calls: str, mess
 
 
 def test_a_flood_of_refusals_fills_no_disk(start: Start) -> None:
-    house, flood = start(), 600
+    house, flood = start(level="info"), 600
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         refused = pool.map(lambda _: call(house.edge, request("fg-nobody", b"{}")).status, range(flood))

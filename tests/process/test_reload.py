@@ -285,7 +285,7 @@ def test_a_provider_may_come_and_go(files: Files, old: Upstream) -> None:
 
 def test_what_needs_a_restart_is_named_each_time(files: Files, old: Upstream) -> None:
     house, desk = start(files, old)
-    files.change(listen="127.0.0.1:1", limits={"call_age_s_max": 60}, log={"level": "debug"})
+    files.change(listen="127.0.0.1:1", limits={"call_age_s_max": 60}, log={"level": "debug", "format": "human"})
     for changed in (["log.level"], []):
         done = desk.ask("POST", "/reload")
         assert done["needs_restart"] == ["limits.call_age_s_max", "listen", "public_url"]

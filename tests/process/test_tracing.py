@@ -131,13 +131,13 @@ def test_what_is_left_is_sent_at_the_end(start: Start, traces: Collector) -> Non
 
 
 def test_a_collector_that_is_not_there_harms_no_call(start: Start) -> None:
-    house = start(QUICK, tracing={"endpoint": f"http://127.0.0.1:{free_port()}"})
+    house = start(QUICK, tracing={"endpoint": f"http://127.0.0.1:{free_port()}"}, log={"format": "json"})
     key = house.tenant("acme")
     for _ in range(5):
         assert call(house.edge, request(key, ASKED)).status == 200
     began = time.monotonic()
     assert house.stop() == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 9, "it is not waited for"
     assert "Traceback" not in house.log.replace('"error": "Traceback', "") or "opentelemetry" in house.log
     for secret in (OPERATOR_KEY, key, QUESTION, ANSWER):
         assert secret not in house.log

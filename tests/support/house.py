@@ -58,6 +58,7 @@ class House:
             "operator_listen": f"127.0.0.1:{self.operator_port}",
             "database": f"sqlite:///{self.folder / 'books.db'}",
             "providers": {name: dict(chosen) for name, chosen in self.providers.items()},
+            "log": {"format": "human"},
             **self.settings,
         }
         (self.folder / "faregate.yaml").write_text(json.dumps(config))

@@ -15,7 +15,7 @@ from unit.watching.conftest import BILL, changed
 from proxy.ledger.call import Outcome
 from proxy.watching.names import Names
 from proxy.watching.report import CallReport, Marks
-from proxy.watching.traces import CallTraces, open_traces, server_attributes, usage_attributes
+from proxy.watching.traces import CallTraces, resource, server_attributes, usage_attributes
 
 NAMES = Names({"acme": "acme.cloud"}, {"chat": "chat"})
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -238,7 +238,5 @@ def test_a_caller_s_words_name_nothing_without_bounds(made: Made, report: CallRe
 @pytest.mark.parametrize(("name", "service"), [("", "faregate"), ("gateway-eu", "gateway-eu")])
 def test_the_service_has_a_name(monkeypatch: pytest.MonkeyPatch, name: str, service: str) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", name)
-    traces = open_traces("http://127.0.0.1:9/v1/traces", NAMES, "1.2")
-    attributes = traces._provider.resource.attributes
-    traces.close()
+    attributes = resource("1.2").attributes
     assert (attributes["service.name"], attributes["service.version"]) == (service, "1.2")
