@@ -45,12 +45,17 @@ def responder() -> Callable[[str], Responder]:
 Start = Callable[..., Awaitable[tuple[Sandbox, str]]]
 
 
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Start a sandbox without pace; it is stopped after the test."""
-    started: list[Sandbox] = []
+@pytest.fixture(scope="session")
+def all_read() -> None:
+    """Read the files before any loop runs, which nothing may block."""
     for name in ("openai", "anthropic", "gemini"):
         shipped_shapes(name)
+
+
+@pytest.fixture
+async def start(all_read: None) -> AsyncIterator[Start]:
+    """Start a sandbox without pace; it is stopped after the test."""
+    started: list[Sandbox] = []
 
     async def begin(name: str, pace: Pace = NO_PACE) -> tuple[Sandbox, str]:
         started.append(Sandbox(shipped_shapes(name), pace))
