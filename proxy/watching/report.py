@@ -99,11 +99,13 @@ def usual(outcome: Outcome, hold: Hold | None, bill: Bill | None, receipt: Recei
         return True
     if outcome is not Outcome.ANSWERED or hold is None or bill is None or receipt is None:
         return False
+    for part in bill.parts:
+        if part.priced_as != part.model:
+            return False
     return (
         bill.certainty is Certainty.EXACT
         and not receipt.shortfall_nanos
         and not receipt.exposure_nanos
         and not bill.unpriced
         and (bill.charge_nanos <= hold.wallet_nanos or hold.waived)
-        and all(part.priced_as == part.model for part in bill.parts)
     )
