@@ -24,7 +24,7 @@ pytestmark = pytest.mark.process
 
 @dataclass(frozen=True)
 class Example:
-    """What a route is asked with. `{tenant}`, `{key}` and `{entry}` in texts are ids of the house of these tests."""
+    """What a route is asked with. `{tenant}`, `{key}`, `{call}` and `{entry}` stand for ids of the house."""
 
     path: str
     query: dict[str, str] | None = None
@@ -49,13 +49,24 @@ EXAMPLES: dict[str, Example] = {
     "post_margin": Example("/margins", body={"pct": 12.5, "meter": "openai.output_tokens"}),
     "unset_margin": Example("/margins", {"integration": "openai"}),
     "list_margins": Example("/margins"),
+    "explain_margin": Example("/margins/explain", {"tenant": "acme", "meter": "openai.output_tokens"}),
     "list_rates": Example("/rates", {"integration": "openai"}),
+    "show_rates": Example("/rates/openai/gpt-5-mini", {"tenant": "acme"}),
+    "sync_rates": Example("/rates/sync"),
+    "quote": Example(
+        "/quote", body={"integration": "openai", "model": "gpt-5-mini", "tenant": "acme", "input_tokens": 1000}
+    ),
     "list_entries": Example("/ledger", {"tenant": "acme", "limit": "5"}),
+    "export_ledger": Example("/ledger/export", {"all": "true"}),
     "show_entry": Example("/ledger/{entry}"),
+    "explain_entry": Example("/ledger/{entry}/explain"),
     "list_calls": Example("/calls", {"tenant": "acme"}),
+    "show_call": Example("/calls/{call}"),
     "list_holds": Example("/holds"),
     "list_exposures": Example("/exposures"),
+    "show_usage": Example("/usage", {"tenant": "acme", "by": "model", "since": "today"}),
     "verify": Example("/verify"),
+    "follow_verification": Example("/verify/progress"),
     "list_audit": Example("/audit", {"since": "yesterday", "action": "key"}),
     "reload": Example("/reload"),
     "show_openapi": Example("/openapi.json"),
@@ -102,7 +113,8 @@ class Api:
         """Hold an answer against its part of the document, in which no field may be missing."""
         if "$ref" in response:
             response = self.document["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
-        schema = response["content"][content_type]["schema"]
+        contents = {named.split(";")[0]: content for named, content in response["content"].items()}
+        schema = contents[content_type]["schema"]
         if content_type == "application/json":
             whole = {**schema, "components": {"schemas": closed(self.document["components"]["schemas"])}}
             Draft202012Validator(whole).validate(json.loads(body))
@@ -126,10 +138,11 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         found.done("POST", "/credits", body={"tenant": tenant, "amount_usd": "10"})
         key = found.done("POST", "/keys", body={"tenant": tenant})
         found.done("PUT", "/margins", body={"pct": "30", "integration": "openai"})
-        assert call(house.edge, request(key["key"], chat())).status == 200
+        answer = call(house.edge, request(key["key"], chat()))
+        assert answer.status == 200
         (entry, _) = found.done("GET", "/ledger", {"tenant": "acme"})["data"]
         assert entry["kind"] == "call"
-        found.ids.update(tenant=tenant, key=key["id"], entry=entry["id"])
+        found.ids.update(tenant=tenant, key=key["id"], entry=entry["id"], call=answer.headers["faregate-call-id"])
         found.document = found.done("GET", "/openapi.json")
         yield found
     finally:
@@ -183,7 +196,9 @@ def test_what_is_refused_has_the_one_shape(api: Api, name: str) -> None:
 def test_an_unknown_name_is_not_found(api: Api, name: str) -> None:
     example = EXAMPLES[name]
     method, _, operation = api.operation(name)
-    path = example.path.format(tenant=quote("nobody / at all", safe=""), key="key_none", entry="led_none")
+    path = example.path.format(
+        tenant=quote("nobody / at all", safe=""), key="key_none", entry="led_none", call="call_none"
+    )
     status, content_type, answered = api.ask(method, path, example.query, example.body)
     assert status == 404
     api.check(operation["responses"]["default"], content_type, answered)
