@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
@@ -36,12 +37,67 @@ async def within(seconds: float, work: Awaitable[T], loop: asyncio.AbstractEvent
         timer.cancel()
 
 
+class _Wait:
+    """A task that waits for something until `due`; none once it has it."""
+
+    __slots__ = ("due", "late", "task")
+
+    def __init__(self, task: asyncio.Task[Any] | None, due: float) -> None:
+        self.task = task
+        self.due = due
+        self.late = False
+
+
+class Patience:
+    """`within` for tasks that all wait equally long: one timer serves them, since they are late in their order."""
+
+    def __init__(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._seconds = seconds
+        self._loop = loop
+        self._waits: deque[_Wait] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def bear(self, work: Awaitable[T]) -> T:
+        """Await `work` at most so long. Raises TimeoutError, and then `work` was cancelled."""
+        task = asyncio.current_task(self._loop)
+        wait = _Wait(task, self._loop.time() + self._seconds)
+        self._waits.append(wait)
+        if self._timer is None:
+            self._timer = self._loop.call_at(wait.due, self._ring)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if wait.late and task is not None and not task.uncancel():
+                raise TimeoutError from None
+            raise
+        finally:
+            wait.task = None
+
+    def _ring(self) -> None:
+        """Cancel who is late, forget who has what it waited for, and ring again when the next one could be late."""
+        waits, now = self._waits, self._loop.time()
+        while waits and (waits[0].task is None or waits[0].due <= now):
+            wait = waits.popleft()
+            if wait.task is not None:
+                wait.late = True
+                wait.task.cancel()
+        self._timer = self._loop.call_at(waits[0].due, self._ring) if waits else None
+
+
 class Tasks:
     """Holds every running task, logs those that fail unobserved, and waits for all of them at the end."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._patience: dict[float, Patience] = {}
+
+    def within(self, seconds: float, work: Awaitable[T]) -> Coroutine[Any, Any, T]:
+        """Await `work` at most so long, as `within` does, where the same few times are waited for again and again."""
+        patience = self._patience.get(seconds)
+        if patience is None:
+            patience = self._patience[seconds] = Patience(seconds, self.loop)
+        return patience.bear(work)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

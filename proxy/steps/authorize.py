@@ -1,6 +1,6 @@
 """Authorize: may this key make this call? Tenant state, scope, model, price, objects. Money is not looked at here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,7 +39,8 @@ async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Dire
         if matches(body, rule.when):
             refuse(Refusal.MALFORMED_REQUEST, rule.say)
     search = Search(raw) if endpoint.bound is not None else None
-    known = await _known(route, holder, body, search, directory)
+    named = _named(route, body, search)
+    known = await _known(route, holder, named, directory) if named else {}
     if endpoint.free:
         return Permit(route, holder, raw, body, search, "", False, None, None, known)
     model = _model(route, body)
@@ -102,16 +103,19 @@ def _rates(prices: Prices, model: str) -> ModelRates:
     return rates
 
 
-async def _known(
-    route: Route, holder: KeyHolder, body: Mapping[str, Any], search: Search | None, directory: Directory
-) -> dict[str, int | None]:
-    """Return the tokens behind each object that the request names, all of which must be the tenant's own."""
+def _named(route: Route, body: Mapping[str, Any], search: Search | None) -> list[str]:
+    """Return the ids of the objects that the request names."""
     named = []
     at = route.endpoint.objects.at
     if at:
         named.append(unquote(route.parameters[at]))
     if route.endpoint.bound is not None and search is not None and body:
-        named.extend(object_id for _, object_id in references(body, search, route.endpoint.bound))
+        named.extend([object_id for _, object_id in references(body, search, route.endpoint.bound)])
+    return named
+
+
+async def _known(route: Route, holder: KeyHolder, named: Iterable[str], directory: Directory) -> dict[str, int | None]:
+    """Return the tokens behind each object that is named, all of which must be the tenant's own."""
     known: dict[str, int | None] = {}
     for object_id in named:
         owned = await directory.owned(route.integration.name, object_id)

@@ -12,7 +12,7 @@ from typing import Protocol
 from proxy.errors import LedgerUnavailable
 from proxy.ledger.call import Ending, Receipt
 from proxy.store.doors import Ledger
-from proxy.tasks import Tasks, within
+from proxy.tasks import Tasks
 
 COMMIT_S = 0.25
 RETRY_FIRST_S = 0.1
@@ -37,7 +37,7 @@ class Journal(Protocol):
 async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks, late: Late) -> Receipt | None:
     """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
     try:
-        return await within(COMMIT_S, ledger.end(ending), tasks.loop)
+        return await tasks.within(COMMIT_S, ledger.end(ending))
     except (TimeoutError, LedgerUnavailable):
         pass
     try:

@@ -4,7 +4,7 @@ Both ways a name that the message's own `Connection` header lists is dropped too
 that nothing a caller sends can remove or replace them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 HOP_BY_HOP = frozenset(
@@ -49,28 +49,27 @@ _NOT_UP = HOP_BY_HOP | CREDENTIALS | _ABOUT_THE_HOP
 _NOT_DOWN = HOP_BY_HOP | frozenset({"content-length", "set-cookie", "alt-svc", "server", "date", "location"})
 OURS = "faregate-"
 NAMES_KEPT = 4_096
+_CONNECTION = len("connection")
+_SAYS_NOTHING = (["keep-alive"], ["close"], ["Keep-Alive"])
+"""What most `Connection` headers say; it names no other header."""
 
 
-def upward(headers: Iterable[tuple[str, str]], strip: frozenset[str]) -> list[tuple[str, str]]:
+def upward(headers: Collection[tuple[str, str]], strip: frozenset[str]) -> list[tuple[str, str]]:
     """Return what of a caller's headers goes to the provider; `strip` is what the provider's file adds."""
     return _passing(headers, _NOT_UP | strip if strip else _NOT_UP)
 
 
-def downward(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def downward(headers: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return what of a provider's headers goes to the caller."""
     return _passing(headers, _NOT_DOWN)
 
 
-def _passing(headers: Iterable[tuple[str, str]], dropped: frozenset[str]) -> list[tuple[str, str]]:
-    kept: list[tuple[str, str]] = []
-    listed: frozenset[str] = frozenset()
+def _passing(headers: Collection[tuple[str, str]], dropped: frozenset[str]) -> list[tuple[str, str]]:
     passes = sieve(dropped)
-    for header in headers:
-        if passes[header[0]]:
-            kept.append(header)
-        elif header[0].lower() == "connection":
-            listed |= frozenset(part.strip().lower() for part in header[1].split(","))
-    if listed - {"keep-alive", "close"}:
+    kept = [header for header in headers if passes[header[0]]]
+    connection = [value for name, value in headers if len(name) == _CONNECTION and name.lower() == "connection"]
+    if connection and connection not in _SAYS_NOTHING:
+        listed = {part.strip().lower() for part in ",".join(connection).split(",")}
         kept = [(name, value) for name, value in kept if name.lower() not in listed]
     return kept
 

@@ -1,6 +1,7 @@
 """What a request looks like on the wire: its head, and what of it is the same for all calls of an integration."""
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -8,7 +9,7 @@ from msgspec import Struct
 from proxy.errors import BadConfig, Refusal, refuse
 from proxy.providers.integration import Integration
 from proxy.upstream.door import Outbound
-from proxy.upstream.headers import sieve
+from proxy.upstream.headers import NAMES_KEPT, sieve
 
 # RFC 9110, section 5.6.2: what a method and a header's name are made of.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -56,6 +57,11 @@ def stem_of(integration: Integration, origin: Origin) -> Stem:
     return Stem(f" HTTP/1.1\r\nHost: {origin}\r\n", f"{name}: {value}\r\n", ours)
 
 
+@lru_cache(maxsize=NAMES_KEPT)  # a memo of a pure function: callers send the same few names again and again
+def _is_token(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
+
+
 def head_of(request: Outbound, stem: Stem) -> bytes:
     """Write a request's head: the given headers as they are, then our credential and the body's length.
 
@@ -65,15 +71,15 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
     passes = sieve(stem.ours)
     headers = [header for header in request.headers if passes[header[0]]]
     names = [request.method, *[name for name, _ in headers]]
-    if "" in names or not _TOKEN.fullmatch("".join(names)):
+    if not all(map(_is_token, names)):
         refuse(Refusal.MALFORMED_REQUEST, "The method, or the name of a header, is malformed.")
-    if _BREAKS_A_VALUE.search("".join([value for _, value in headers])):
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not lines.count("\r") == lines.count("\n") == len(headers) or "\0" in lines:
         refuse(Refusal.MALFORMED_REQUEST, "A header's value holds a line break or a NUL.")
     if not request.target.startswith("/") or _BREAKS_A_TARGET.search(request.target):
         refuse(Refusal.MALFORMED_REQUEST, "The path is malformed.")
     length = len(request.body)
     end = f"Content-Length: {length}\r\n\r\n" if length or request.method in _WITH_LENGTH else "\r\n"
-    lines = "".join([line + "\r\n" for line in map(": ".join, headers)])
     text = f"{request.method} {request.target}{stem.host}{lines}{stem.credential}{end}"
     try:
         return text.encode("utf-8", "surrogateescape")

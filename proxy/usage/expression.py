@@ -5,7 +5,6 @@ Terms are paths below the usage object, separated by ` + ` or ` - ` (with blanks
 """
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,8 +30,8 @@ class Term(Struct, frozen=True):
     paths: tuple[tuple[Step, ...], ...]
     ways: tuple[tuple[str, ...], ...] = ()
 
-    def values(self, usage: dict[str, Any]) -> Sequence[Any]:
-        """Return what stands at the first of the paths that leads anywhere."""
+    def value(self, usage: dict[str, Any], decimal: bool) -> Quantity | None:
+        """Return what stands at the first of the paths that leads anywhere, None if none does. Raises Absurd."""
         for names in self.ways:
             value: Any = usage
             for name in names:
@@ -40,13 +39,13 @@ class Term(Struct, frozen=True):
                 if value is None:
                     break
             else:
-                return (value,)
+                return value if type(value) is int and 0 <= value <= COUNT_MAX else quantity(value, decimal)
         if not self.ways:
             for path in self.paths:
                 found = find_all(path, usage)
                 if found:
-                    return found
-        return ()
+                    return sum([quantity(each, decimal) for each in found])
+        return None
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
@@ -68,10 +67,9 @@ def evaluate(terms: tuple[Term, ...], usage: dict[str, Any], decimal: bool) -> Q
     total: Quantity = 0
     seen = False
     for term in terms:
-        for value in term.values(usage):
+        value = term.value(usage, decimal)
+        if value is not None:
             seen = True
-            if type(value) is not int or not 0 <= value <= COUNT_MAX:
-                value = quantity(value, decimal)
             total += term.sign * value
     if total < 0:
         raise Absurd(f"parts are larger than their whole: {total}")

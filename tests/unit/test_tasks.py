@@ -73,3 +73,42 @@ async def test_draining_cancels_what_is_late_and_waits_for_its_end() -> None:
 
 async def test_draining_nothing_is_done_at_once() -> None:
     assert await Tasks().drain(60) == 0
+
+
+async def test_waiting_in_line_gives_the_result_and_leaves_nothing_behind() -> None:
+    tasks, loop = Tasks(), asyncio.get_running_loop()
+    first, second = loop.create_future(), loop.create_future()
+    loop.call_soon(second.set_result, 2)
+    assert await tasks.within(0.02, second) == 2
+    waiting = asyncio.gather(tasks.within(0.02, first), return_exceptions=True)
+    assert [type(each) for each in await waiting] == [TimeoutError]
+    assert first.cancelled()
+    late: asyncio.Future[int] = loop.create_future()
+    loop.call_later(0.01, late.set_result, 3)
+    assert await tasks.within(0.02, late) == 3  # who waits after a silence has its whole time again
+
+
+async def test_only_who_is_late_is_cancelled_each_in_its_own_time() -> None:
+    tasks, loop = Tasks(), asyncio.get_running_loop()
+    began = loop.time()
+
+    async def wait() -> float:
+        with pytest.raises(TimeoutError):
+            await tasks.within(0.03, loop.create_future())
+        return loop.time() - began
+
+    async def later() -> float:
+        await asyncio.sleep(0.02)
+        return await wait()
+
+    one, other = await asyncio.gather(wait(), later())
+    assert 0.03 <= one < 0.05 <= other
+
+
+async def test_a_cancel_from_outside_is_no_timeout() -> None:
+    tasks = Tasks()
+    task = tasks.start(tasks.within(60, asyncio.get_running_loop().create_future()), name="waiting")
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
