@@ -1,7 +1,8 @@
 """Exchanges written by hand from documented shapes: the cases that no recording shows, or that must never change.
 
-`tests/exchanges/{provider}/{reader}/{case}/` holds `request.json` (method, path, body), the answer as `response.json`
-or `response.sse`, and `expected.json`: fields of the reading, where `usage` and `certainty` are always given.
+`tests/exchanges/{provider}/{reader}/{case}/` (`{other}.{reader}` for a borrowed one) holds `request.json` (method,
+path, body), the answer as `response.json` or `response.sse`, and `expected.json`: fields of the reading, where `usage`
+and `certainty` are always given.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from doubles.recordings import SPECS
+from doubles.recordings import PROVIDERS, reader_named
 
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
@@ -34,7 +35,7 @@ def read(case: str, piece_bytes: int) -> Reading:
     answer = next((FOLDER / case).glob("response.*"))
     content_type = "text/event-stream" if answer.suffix == ".sse" else "application/json"
     streamed = bool(request["body"].get("stream")) or "stream" in request["path"]
-    reader = Reader(SPECS[provider][name], framing_of(content_type, streamed))
+    reader = Reader(reader_named(provider, name.replace(".", "/")), framing_of(content_type, streamed))
     data = answer.read_bytes()
     for at in range(0, len(data), piece_bytes):
         reader.feed(data[at : at + piece_bytes])
@@ -51,5 +52,5 @@ def test_an_exchange_reads_as_expected(case: str, piece_bytes: int) -> None:
 
 
 def test_there_are_exchanges_of_every_provider() -> None:
-    assert {case.split("/")[0] for case in CASES} == set(SPECS)
+    assert {case.split("/")[0] for case in CASES} == set(PROVIDERS)
     assert len(CASES) >= 40

@@ -1,81 +1,137 @@
-"""Recorded answers of real providers, and the readers that the shipped provider files give to them.
+"""Recorded answers of real providers, and what `tests/corpus/*.yaml` says of them, one file a provider.
 
 The recordings are not part of the repository: they are read from the folder that FAREGATE_CORPUS names, or from
-`../shared/corpus` beside the checkout.
+`../shared/corpus` beside the checkout. A provider takes part as soon as it has a file in `tests/corpus`.
 """
 
 import base64
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+import yaml
+from msgspec import Struct, convert
 
+from proxy.bounds.spec import BoundSpec
+from proxy.loading.providers import load_providers
 from proxy.loading.shipped import shipped
-from proxy.loading.yaml import convert, read_yaml
+from proxy.providers.endpoint import Endpoint
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing, framing_of
 
 CORPUS = Path(os.environ.get("FAREGATE_CORPUS") or Path(__file__).resolve().parents[3] / "shared" / "corpus")
-PROVIDERS = ("openai", "anthropic", "gemini")
+TABLES = Path(__file__).resolve().parents[1] / "corpus"
 
 needs_corpus = pytest.mark.skipif(
     not CORPUS.is_dir(), reason=f"no recorded exchanges at {CORPUS}: set FAREGATE_CORPUS to the folder that has them"
 )
 
-READERS = {
-    ("openai", "chat/completions"): "chat",
-    ("openai", "completions"): "completions",
-    ("openai", "responses"): "responses",
-    ("openai", "responses/get"): "responses",
-    ("openai", "responses/compact"): "compaction",
-    ("openai", "embeddings"): "embeddings",
-    ("openai", "images/generations"): "images",
-    ("openai", "images/edits"): "images",
-    ("openai", "audio/transcriptions"): "transcriptions",
-    ("openai", "threads/runs"): "runs",
-    ("openai", "threads/runs/get"): "runs",
-    ("openai", "batches"): "batch",
-    ("openai", "batch-results"): "batch_results",
-    ("anthropic", "messages"): "messages",
-    ("anthropic", "complete"): "complete",
-    ("anthropic", "messages/batches/results"): "batch_results",
-    ("gemini", "generateContent"): "generate",
-    ("gemini", "streamGenerateContent"): "generate",
-    ("gemini", "batchEmbedContents"): "embed",
-    ("gemini", "cachedContents"): "cached_content",
-    ("gemini", "chat/completions"): "chat",
-    ("gemini", "interactions"): "interactions",
-    ("gemini", "batches/get"): "batch",
-}
-"""Which reader the provider's file gives to which endpoint of the corpus."""
+
+class NotRead(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many recordings of an endpoint no reader of answers can read, and why."""
+
+    count: int
+    why: str
+
+
+class Differs(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a reading is meant to say instead of what the corpus expects, and why."""
+
+    usage: dict[str, int | float]
+    why: str
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """One provider's part of the corpus, by its names of endpoints.
+
+    `read` is how many recordings are read. `readers` and `bounds` name those of the provider's file (or of another's,
+    `other/name`). `free` are endpoints that cost nothing and have no reader, with how many recordings there are.
+    `no_route` are endpoints that Faregate refuses although they have a reader here, each with its reason.
+    `differs` names files that are read otherwise than expected; `above` those whose charge is above their bound, and
+    `unpriced` models that answered in the corpus and have no rate any more: each with its reason.
+    """
+
+    read: int
+    readers: dict[str, str]
+    bounds: dict[str, str] = {}
+    free: dict[str, int] = {}
+    not_read: dict[str, NotRead] = {}
+    no_route: dict[str, str] = {}
+    differs: dict[str, Differs] = {}
+    above: dict[str, str] = {}
+    unpriced: dict[str, str] = {}
+
 
 Recording = dict[str, Any]
 
 
-def load_specs(provider: str) -> dict[str, ReaderSpec]:
-    """Return the readers of a provider's shipped file."""
-    path = shipped("config") / "providers" / f"{provider}.yaml"
-    return convert(read_yaml(path)["readers"], dict[str, ReaderSpec], path)
+def _tables() -> dict[str, Table]:
+    read = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(TABLES.glob("*.yaml"))}
+    return {name: convert(content, Table) for name, content in read.items()}
 
 
-SPECS = {provider: load_specs(provider) for provider in PROVIDERS}
+TABLE = _tables()
+PROVIDERS = load_providers(shipped("config") / "providers")
+
+
+def _files() -> dict[str, Any]:
+    paths = {path.stem: path for path in (shipped("config") / "providers").glob("*.yaml")}
+    return {name: yaml.load(path.read_bytes(), yaml.CSafeLoader) for name, path in sorted(paths.items())}
+
+
+_FILES = _files()
+SPECS = {name: convert(content.get("readers", {}), dict[str, ReaderSpec]) for name, content in _FILES.items()}
+"""Every reader by the provider's file that defines it, and its name there."""
+
+
+def reader_named(provider: str, name: str) -> ReaderSpec:
+    """Return a reader by the name that a provider's file gives it: its own, or another's as `other/name`."""
+    other, slash, own = name.rpartition("/")
+    return SPECS[other if slash else provider][own]
+
+
+@cache
+def bound_named(provider: str, name: str) -> BoundSpec:
+    """Return a bound by the name that a provider's file gives it: its own, or another's as `other/name`."""
+    other, slash, own = name.rpartition("/")
+    return convert(_FILES[other if slash else provider]["bounds"][own], BoundSpec)
 
 
 def recordings() -> list[tuple[str, Recording]]:
-    """Return (name, recording) of every exchange with the three providers; none where there is no corpus."""
+    """Return (name, recording) of every exchange with a provider that has a table; none where there is no corpus."""
     if not CORPUS.is_dir():
         return []
-    paths = sorted(path for provider in PROVIDERS for path in CORPUS.glob(f"{provider}-*.json"))
-    return [(path.stem, json.loads(path.read_bytes())) for path in paths]
+    paths = sorted({path for provider in TABLE for path in CORPUS.glob(f"{provider}-*.json")})
+    read = ((path.stem, json.loads(path.read_bytes())) for path in paths)
+    return [(name, recording) for name, recording in read if recording["provider"] in TABLE]
 
 
-def key(recording: Recording) -> tuple[str, str]:
-    """Return (provider, endpoint)."""
-    return recording["provider"], recording["endpoint"]
+def others() -> set[str]:
+    """Return the providers of the corpus that have no table."""
+    rows = (CORPUS / "INDEX.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return {row.split(",")[1] for row in rows} - set(TABLE)
+
+
+def is_read(recording: Recording) -> bool:
+    """Tell whether the recording's endpoint has a reader."""
+    return recording["endpoint"] in TABLE[recording["provider"]].readers
+
+
+def route_of(recording: Recording) -> tuple[Endpoint, dict[str, str]] | None:
+    """Return the route of the provider's file that a recorded request takes, and its parameters; None if none does."""
+    request = recording["request"]
+    path = request["path"].partition("?")[0]
+    for endpoint in PROVIDERS[recording["provider"]].endpoints:
+        parameters = endpoint.template.match(path)
+        if endpoint.method == request["method"] and parameters is not None:
+            return endpoint, {name: unquote(value) for name, value in parameters.items()}
+    return None
 
 
 def body(recording: Recording) -> bytes:
@@ -87,7 +143,8 @@ def body(recording: Recording) -> bytes:
 
 def spec_of(recording: Recording) -> ReaderSpec:
     """Return the reader that the recording's endpoint has."""
-    return SPECS[recording["provider"]][READERS[key(recording)]]
+    provider = recording["provider"]
+    return reader_named(provider, TABLE[provider].readers[recording["endpoint"]])
 
 
 def reader_of(recording: Recording, encoding: str | None = None) -> Reader:
@@ -104,6 +161,9 @@ def read(recording: Recording) -> Reading:
     return reader.finish()
 
 
-def units_of(recording: Recording) -> dict[str, Any]:
-    """Return what the corpus says was used."""
+def units_of(name: str, recording: Recording) -> dict[str, Any]:
+    """Return what was used: as the corpus says, or as the provider's table does, with its reason."""
+    differs = TABLE[recording["provider"]].differs.get(name)
+    if differs is not None:
+        return dict(differs.usage)
     return {unit: amount for unit, amount in recording["expected"].items() if unit != "model"}

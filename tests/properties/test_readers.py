@@ -9,7 +9,7 @@ from typing import Any
 import brotli
 import pytest
 import zstandard
-from doubles.recordings import READERS, SPECS, body, key, needs_corpus, read, reader_of, recordings, spec_of
+from doubles.recordings import SPECS, body, is_read, needs_corpus, read, reader_of, recordings, spec_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from proxy.usage.reading import Reading
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
 
-READ = [(name, recording) for name, recording in recordings() if key(recording) in READERS]
+READ = [(name, recording) for name, recording in recordings() if is_read(recording)]
 STREAMS = [(name, recording) for name, recording in READ if recording["framing"] == "sse"]
 SOME_JSON = [(name, recording) for name, recording in READ if recording["framing"] == "json"][::9]
 each_stream = pytest.mark.parametrize(("name", "recording"), STREAMS, ids=[name for name, _ in STREAMS])
