@@ -24,7 +24,7 @@ from proxy.upstream.headers import downward, value_of, without
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
 from proxy.wire.decoding import Decoder
-from proxy.wire.framing import Framing, framing_of
+from proxy.wire.framing import Framing, framing_of, textual
 from proxy.wire.remover import FrameRemover
 
 TAIL_S = 0.25
@@ -93,10 +93,10 @@ class Relay:
         self._kept_size = 0
         self._boundary = True
 
-    def reading(self) -> Reading:
-        """Return what was read of the answer, now that no more will come."""
+    def reading(self, *, whole: bool = False) -> Reading:
+        """Return what was read of the answer, now that no more will come. `whole` tells that all of it came."""
         if self._final is None:
-            self._final = self._reader.finish() if self._reader is not None else Reading()
+            self._final = self._reader.finish(whole=whole) if self._reader is not None else Reading()
         return self._final
 
     def news(self) -> Reading | None:
@@ -150,7 +150,7 @@ class Relay:
                 await self._take(piece)
                 if self._answer.ended:
                     break
-        reading = self.reading()
+        reading = self.reading(whole=self._answer.framed)
         await self._own_named(reading.object_ids)
         told = self._reader is None or (self._answer.framed and self._meter.framing is not Framing.SSE)
         self.whole = told or reading.complete or reading.failed
@@ -233,15 +233,20 @@ def begin_relay(
     """Choose how an answer is read and relayed, by its route first and its content type second."""
     headers = downward(answer.headers)
     encoding = value_of(answer.headers, "content-encoding")
-    framing = framing_of(value_of(answer.headers, "content-type"), permit.streamed)
+    content_type = value_of(answer.headers, "content-type")
     spec = permit.route.endpoint.reader if answer.status < 400 else None
+    framing = framing_of(content_type, permit.streamed, binary=spec is not None and spec.binary)
     decoder = remover = None
     if splices.usage is not None and answer.status < 400 and framing is Framing.SSE:
         remover = FrameRemover(partial(added_by, splices.usage))
         if encoding:
             decoder, encoding = Decoder(encoding), ""
             headers = without(headers, "content-encoding")
-    reader = Reader(spec, framing, encoding or None) if spec is not None else None
+    reader = None
+    if spec is not None:
+        reader = Reader(spec, framing, encoding or None, textual=spec.binary and textual(content_type))
+        if spec.headers:
+            reader.see_headers(answer.headers)
     headers.append(("faregate-call-id", call))
     if splices.limit is not None:
         headers.append(("faregate-output-limit", str(splices.limit)))

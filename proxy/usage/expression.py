@@ -16,6 +16,7 @@ from proxy.wire.paths import Member, Step, find_all, parse_path
 COUNT_MAX = 10**12
 """No answer uses more of anything; a larger number is a mistake upstream."""
 
+_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _SIGN = re.compile(r"\s+([+-])\s+")
 
 
@@ -88,3 +89,10 @@ def quantity(value: object, decimal: bool) -> Quantity:
     if not 0 <= number <= COUNT_MAX:
         raise Absurd(f"{number} is not a believable quantity")
     return number
+
+
+def number_of(text: str) -> int | float | None:
+    """Return the number that a header states, as JSON would have it; None for anything else."""
+    if not _NUMBER.fullmatch(text.strip()):
+        return None
+    return float(text) if "." in text else int(text)

@@ -8,7 +8,7 @@ from proxy.money import Quantity
 from proxy.usage.expression import Absurd, evaluate, quantity
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
-from proxy.usage.spec import Count, ReaderSpec, unless_key
+from proxy.usage.spec import Count, ReaderSpec, Sum, unless_key
 from proxy.wire.paths import find_all
 
 Usage = dict[str, Quantity]
@@ -44,6 +44,7 @@ def measure(spec: ReaderSpec, seen: Seen, complete: bool, unparsed: bool) -> Rea
         output_events=seen.output_events,
         object_ids=tuple(seen.object_ids),
         reported_cost=cost,
+        delivered=seen.delivered,
     )
 
 
@@ -53,7 +54,7 @@ def _sums(spec: ReaderSpec, seen: Seen, by_model: dict[str, Usage]) -> bool:
     apart = spec.parts.units if spec.parts and parts else ()
     found = False
     for unit, each in spec.sums.items():
-        amount = evaluate(each.terms, seen.usage, each.decimal)
+        amount = _amount(each, seen.usage)
         found |= amount is not None
         if unit not in apart:
             _add(by_model[seen.model], unit, amount)
@@ -63,8 +64,22 @@ def _sums(spec: ReaderSpec, seen: Seen, by_model: dict[str, Usage]) -> bool:
         of_model = by_model.setdefault(model, {})
         for unit in apart:
             each = spec.sums[unit]
-            _add(of_model, unit, evaluate(each.terms, part, each.decimal))
+            _add(of_model, unit, _amount(each, part))
     return found
+
+
+def _amount(each: Sum, usage: dict[str, Any]) -> Quantity | None:
+    """Return the quantity that a sum comes to, None if nothing of it is there. Raises Absurd."""
+    amount = evaluate(each.terms, usage, each.decimal)
+    if amount is None or each.plain:
+        return amount
+    times = evaluate(each.factor, usage, False) if each.factor else None
+    if times is not None:
+        amount *= times
+    if each.per != 1:
+        whole, rest = divmod(amount, each.per)
+        amount = Decimal(amount) / each.per if rest else int(whole)
+    return max(amount, each.least)
 
 
 def _parts(spec: ReaderSpec, usage: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import DecodeError
 
+from proxy.usage.expression import number_of
 from proxy.usage.measure import add_up, measure
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
@@ -27,10 +28,16 @@ DOCUMENT_BYTES_MAX = 64 << 20
 
 
 class Reader:
-    """Feed it an answer's bytes; ask for a `snapshot` at any time; `finish` it when no more bytes come."""
+    """Feed it an answer's bytes; ask for a `snapshot` at any time; `finish` it when no more bytes come.
 
-    def __init__(self, spec: ReaderSpec, framing: Framing, encoding: str | None = None) -> None:
+    `textual` tells that bytes without documents are text (subtitles, say), where the spec allows any.
+    """
+
+    def __init__(
+        self, spec: ReaderSpec, framing: Framing, encoding: str | None = None, *, textual: bool = False
+    ) -> None:
         self._spec = spec
+        self._textual = textual
         self._plan = spec.plan
         self._expected = framing
         self._framing: Framing | None = None
@@ -54,14 +61,26 @@ class Reader:
         """The (kind, id) of objects that the answer has named so far."""
         return tuple(self._seen.object_ids) if not self._plan.answers else self.snapshot().object_ids
 
+    def see_headers(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Take the numbers that the answer's head reports; what is no number there is nothing of ours."""
+        named = {header.lower(): name for name, header in self._spec.headers.items()}
+        for header, text in headers:
+            name = named.get(header.lower())
+            number = number_of(text) if name is not None else None
+            if name is not None and number is not None:
+                self._seen.see_field(name, number)
+
     def feed(self, data: bytes) -> None:
         """Read on."""
         if self._decoder is not None:
             data = self._decoder.feed(data)
         data = self._slimmer.feed(data)
         if self._framing is None:
-            data = unblank(data)
-            self._framing = sniff(self._expected, data)
+            if self._spec.binary and self._expected is Framing.NONE:
+                self._framing = Framing.NONE  # sound, or text, that happens to begin like a document
+            else:
+                data = unblank(data)
+                self._framing = sniff(self._expected, data)
             if self._framing is None:
                 return
             self._splitter = _splitter(self._framing)
@@ -74,8 +93,11 @@ class Reader:
             return add_up(self._answers, self.complete, unparsed)
         return measure(self._spec, self._seen, self.complete, unparsed)
 
-    def finish(self) -> Reading:
-        """Read what is left and return what was seen."""
+    def finish(self, *, whole: bool = False) -> Reading:
+        """Read what is left and return what was seen.
+
+        `whole` tells that nothing can be missing: bytes that are no documents have no end that could be read.
+        """
         splitter = self._splitter
         if isinstance(splitter, SseSplitter):
             self._documents(event.data if event.parsed else None for event in splitter.finish())
@@ -86,6 +108,8 @@ class Reader:
             self._parsed = splitter.complete
         elif self._framing is Framing.JSON and not self._parsed:
             self._document_at_end()
+        elif self._spec.binary and self._framing is Framing.NONE:
+            self._parsed = whole
         return self.snapshot()
 
     def _take(self, data: bytes) -> None:
@@ -98,12 +122,23 @@ class Reader:
                     self._unparsed = True
         elif type(splitter) is LineSplitter or type(splitter) is ElementSplitter:
             self._documents(splitter.feed(data))
+        elif self._framing is Framing.NONE:
+            if self._spec.binary:
+                self._take_bytes(data)
         elif self._framing is Framing.JSON:
             self._size += len(data)
             if self._size <= DOCUMENT_BYTES_MAX:
                 self._whole.append(data)
             else:
                 self._unparsed, self._whole = True, []
+
+    def _take_bytes(self, data: bytes) -> None:
+        """Take bytes that are no JSON: text counts as output, anything else as delivered."""
+        if self._textual:
+            self._seen.output_bytes += len(data)
+            self._seen.output_events += 1
+        elif data:
+            self._seen.delivered = True
 
     def _documents(self, texts: Iterable[bytes | None]) -> None:
         for text in texts:

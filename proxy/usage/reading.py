@@ -17,8 +17,8 @@ class Reading(Struct, frozen=True):
     cut after it; `complete`: the answer's end was seen. `failed`: the answer says that it failed. `invalid`: its usage
     is absurd, so nothing of it is believed. `unparsed`: some of its bytes could not be read. `output_bytes` is the
     UTF-8 length of visible output (text, tool arguments, summaries of thoughts), `output_events` how many documents
-    carried some. `object_ids` are (kind, id) of objects that may be read or continued later. `reported_cost` is the
-    provider's own price, decimal USD.
+    carried some; `delivered`: sound, pictures or other bytes came that are no text. `object_ids` are (kind, id) of
+    objects that may be read or continued later. `reported_cost` is the provider's own price, decimal USD.
     """
 
     model: str = ""
@@ -36,6 +36,7 @@ class Reading(Struct, frozen=True):
     output_events: int = 0
     object_ids: tuple[tuple[str, str], ...] = ()
     reported_cost: str = ""
+    delivered: bool = False
 
     @property
     def certainty(self) -> Certainty:

@@ -16,6 +16,7 @@ class Seen:
 
     __slots__ = (
         "absurd",
+        "delivered",
         "distinct",
         "end",
         "failed",
@@ -37,6 +38,7 @@ class Seen:
         self.usage: dict[str, Any] = {}
         self.reported = False
         self.absurd = False
+        self.delivered = False
         self.end = False
         self.final = False
         self.failed = False
@@ -74,6 +76,16 @@ class Seen:
             if value.get(detail) is None and value.get(count) not in (None, self.usage.get(count)):
                 self.usage.pop(detail, None)
         overlay(self.usage, value)
+
+    def see_field(self, name: str, value: Any) -> None:
+        """A number that stands outside of the usage object, or in a header, and belongs to it."""
+        if value is not None:
+            self.usage[name] = value
+
+    def see_media(self, value: Any) -> None:
+        """Sound or pictures: something was delivered, however many bytes it takes."""
+        if is_there(value):
+            self.delivered = True
 
     def see_tier(self, index: int, value: Any) -> None:
         """The answer names the tier that served it, at one of several places."""

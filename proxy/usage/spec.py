@@ -23,15 +23,32 @@ Rule = tuple[str, Sink]
 
 
 class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """A unit as a signed sum of fields of the usage object. `decimal`: a fraction is no mistake (seconds)."""
+    """A unit as a signed sum of fields of the usage object. `decimal`: a fraction is no mistake (seconds).
+
+    The sum is divided by `per` (1000 where milliseconds are reported) and multiplied by the field at `times` (channels
+    that are each billed); less than `least` is billed as that.
+    """
 
     sum: str
     decimal: bool = False
+    per: int = 1
+    times: str = ""
+    least: int = 0
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """The sum, compiled. Raises ValueError."""
         return parse_terms(self.sum)
+
+    @cached_property
+    def factor(self) -> tuple[Term, ...]:
+        """What the sum is multiplied by, compiled; empty for nothing. Raises ValueError."""
+        return parse_terms(self.times) if self.times else ()
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the sum is the quantity as it stands."""
+        return self.per == 1 and not self.times and not self.least
 
 
 class Count(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -137,6 +154,10 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
     in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
     it. Without `final` any usage is the last word. `details` maps a list in the usage object to the count it splits.
+
+    Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
+    answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
+    `binary` the answer may itself be that, or plain text, and no JSON.
     """
 
     source: str
@@ -157,12 +178,16 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     end: tuple[str, ...] = ()
     end_data: tuple[str, ...] = ()
     final: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    beside: dict[str, str] = {}
+    media: tuple[str, ...] = ()
+    binary: bool = False
 
     def __post_init__(self) -> None:
         """Compile at once: a mistake in the data is found when it is loaded."""
         _ = self.plan
         for each in self.sums.values():
-            _ = each.terms
+            _ = each.terms, each.factor
         unknown = set(self.parts.units) - set(self.units) if self.parts else set()
         if unknown:
             raise ValueError(f"parts name units that the reader does not have: {', '.join(sorted(unknown))}")
@@ -206,11 +231,13 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
                 yield join_paths(root, path), _tier(index)
             if self.region is not None:
                 yield join_paths(root, self.region.at), Seen.see_region
+            yield from ((join_paths(root, path), _field(name)) for name, path in self.beside.items())
             for unit, count in self.counts.items():
                 yield from ((join_paths(root, path), sink) for path, sink in count.rules(unit))
             for objects in self.objects:
                 yield from ((join_paths(root, path), _object(objects.kind)) for path in objects.at)
         yield from ((path, Seen.see_output) for path in self.output)
+        yield from ((path, Seen.see_media) for path in self.media)
         yield from ((path, Seen.see_failure) for path in self.failed)
         yield from ((path, Seen.see_end) for path in self.end)
         yield from ((path, Seen.see_final) for path in self.final)
@@ -227,6 +254,10 @@ def unless_key(path: str) -> str:
 
 def _usage(falls: dict[str, str], changes: dict[str, str]) -> Sink:
     return lambda seen, value: seen.see_usage(value, falls, changes)
+
+
+def _field(name: str) -> Sink:
+    return lambda seen, value: seen.see_field(name, value)
 
 
 def _tier(index: int) -> Sink:

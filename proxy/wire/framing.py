@@ -31,10 +31,13 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
 @lru_cache(maxsize=1024)  # a memo of a pure function: providers have a few content types each
-def framing_of(content_type: str | None, streamed: bool, declared: Framing | None = None) -> Framing:
+def framing_of(
+    content_type: str | None, streamed: bool, declared: Framing | None = None, *, binary: bool = False
+) -> Framing:
     """Choose the framing by what was asked (`declared` by the endpoint, `streamed`), then by the content type.
 
-    Content types lie (errors as octet-stream, streams without a type), so `sniff` has the last word.
+    Content types lie (errors as octet-stream, streams without a type), so `sniff` has the last word. With `binary`
+    the route also answers sound or plain text, and what has such a type is cut into no documents.
     """
     if declared is not None:
         return declared
@@ -43,11 +46,19 @@ def framing_of(content_type: str | None, streamed: bool, declared: Framing | Non
         return Framing.SSE
     if kind in _LINES:
         return Framing.NDJSON
+    if binary and kind and not kind.endswith("json"):
+        return Framing.NONE
     if streamed:
         return Framing.SSE
     if kind == "text/html" or kind == "application/octet-stream" or kind.startswith(_MEDIA):
         return Framing.NONE
     return Framing.JSON
+
+
+def textual(content_type: str | None) -> bool:
+    """Tell whether bytes of this type are text that somebody reads: a transcript, or subtitles."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return kind.startswith("text/") or kind == "application/x-subrip"
 
 
 def unblank(head: bytes) -> bytes:

@@ -12,6 +12,7 @@ from doubles.acme import (
     CALL,
     DONE,
     MODELS,
+    READER,
     USAGE_FRAME,
     HandClock,
     PaperAnswer,
@@ -22,6 +23,7 @@ from doubles.acme import (
     make_permit,
     make_route,
 )
+from msgspec import structs
 
 from proxy.providers.permit import Permit
 from proxy.providers.splices import Splices
@@ -419,3 +421,14 @@ async def test_a_large_answer_does_not_name_an_object_before_it_is_recorded() ->
 def test_a_route_without_a_reader_reads_nothing() -> None:
     relay, _ = relay_of(PaperAnswer(b"x"), make_permit(route=make_route(make_endpoint(reader=None, free=True))))
     assert relay.reading().certainty is Certainty.NONE
+
+
+async def test_numbers_in_the_head_are_read_and_sound_goes_out_as_it_comes() -> None:
+    spec = structs.replace(READER, headers={"prompt": "x-characters"}, binary=True)
+    permit = make_permit(route=make_route(make_endpoint(reader=spec)))
+    answer = PaperAnswer(b"\xff\xfbone", b"two", headers=[("content-type", "audio/mpeg"), ("X-Characters", "12")])
+    relay, sink = relay_of(answer, permit)
+    await relay.run()
+    assert (sink.sent, sink.started) == (b"\xff\xfbonetwo", True)
+    assert (relay.whole, relay.reading().delivered) == (True, True)
+    assert relay.reading().usage == {"input_tokens": 12}

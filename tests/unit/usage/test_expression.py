@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from proxy.usage.expression import COUNT_MAX, Absurd, evaluate, parse_terms, quantity
+from proxy.usage.expression import COUNT_MAX, Absurd, evaluate, number_of, parse_terms, quantity
 
 USAGE = {
     "prompt": 100,
@@ -69,3 +69,8 @@ def test_decimals_where_they_are_no_mistake(value: Any, amount: Any) -> None:
 def test_absurd_decimals(value: Any) -> None:
     with pytest.raises(Absurd):
         quantity(value, decimal=True)
+
+
+@pytest.mark.parametrize(("text", "number"), [("403", 403), (" 7 ", 7), ("0.5", 0.5), ("-1", None), ("1,5", None)])
+def test_a_number_in_a_header(text: str, number: Any) -> None:
+    assert number_of(text) == number

@@ -222,3 +222,30 @@ def test_one_absurd_answer_makes_a_batch_absurd() -> None:
 
 def test_an_empty_batch_is_nothing() -> None:
     assert add_up([], complete=False, unparsed=False) == Reading()
+
+
+@pytest.mark.parametrize(
+    ("fields", "usage", "amount"),
+    [
+        ({"per": 1000}, {"n": 2500}, Decimal("2.5")),
+        ({"per": 1000}, {"n": 2000}, 2),
+        ({"times": "channels"}, {"n": 3.5, "channels": 2}, 7),
+        ({"times": "channels"}, {"n": 3.5}, Decimal("3.5")),
+        ({"least": 10}, {"n": 3.5}, 10),
+        ({"least": 10}, {"n": 12}, 12),
+        ({"least": 10, "per": 1000, "times": "channels"}, {"n": 6000, "channels": 2}, 12),
+    ],
+)
+def test_a_sum_in_another_measure(fields: dict[str, Any], usage: dict[str, Any], amount: Any) -> None:
+    spec = {"source": "here", "usage": ["usage"], "units": {"audio_seconds": {"sum": "n", "decimal": True, **fields}}}
+    assert reading(spec, {"usage": usage}).usage == {"audio_seconds": amount}
+
+
+def test_a_least_is_not_charged_where_nothing_was_reported() -> None:
+    spec = {"source": "here", "usage": ["usage"], "units": {"audio_seconds": {"sum": "n", "least": 10}}}
+    assert reading(spec, {"usage": {}}).usage == {}
+
+
+def test_a_factor_that_is_no_number_is_absurd() -> None:
+    spec = {"source": "here", "usage": ["usage"], "units": {"audio_seconds": {"sum": "n", "times": "channels"}}}
+    assert reading(spec, {"usage": {"n": 1, "channels": "two"}}).invalid

@@ -251,3 +251,68 @@ def test_answers_inside_a_document_are_added_up() -> None:
     assert (found.model, found.usage, found.other_models) == ("m", {"input_tokens": 20}, {"n": {"input_tokens": 20}})
     assert found.object_ids == (("response", "r1"), ("response", "r2"))
     assert (found.certainty, found.output_events) == (Certainty.EXACT, 4)
+
+
+# --- Answers that are no JSON, and numbers in the head
+
+SOUND = msgspec.convert(
+    {
+        "source": "here",
+        "units": {"characters": {"sum": "cost | counted"}},
+        "headers": {"cost": "Character-Cost", "counted": "x-counted"},
+        "beside": {"counted": "meta.counted"},
+        "media": ["audio"],
+        "output": ["text"],
+        "binary": True,
+    },
+    ReaderSpec,
+)
+
+
+def heard(
+    *pieces: bytes, headers: tuple[tuple[str, str], ...] = (), whole: bool = True, textual: bool = False
+) -> Reading:
+    reader = Reader(SOUND, Framing.NONE, textual=textual)
+    reader.see_headers(headers)
+    for piece in pieces:
+        reader.feed(piece)
+    return reader.finish(whole=whole)
+
+
+def test_a_number_in_the_head_is_usage_in_any_case_of_its_name() -> None:
+    found = heard(b"\xff\xfb", headers=(("date", "x"), ("character-cost", "403"), ("X-COUNTED", "735")))
+    assert (found.usage, found.certainty) == ({"characters": 403}, Certainty.EXACT)
+
+
+@pytest.mark.parametrize("text", ["many", "-3", "", "1e9", "9" * 40])
+def test_a_head_that_holds_no_number_reports_nothing(text: str) -> None:
+    assert not heard(b"\xff\xfb", headers=(("character-cost", text),)).reported
+
+
+def test_a_number_beside_the_usage_object() -> None:
+    assert read(Framing.JSON, b'{"meta": {"counted": 7}, "audio": "AAAA"}', spec=SOUND).usage == {"characters": 7}
+
+
+@pytest.mark.parametrize("head", [b"\xff\xfb", b'{"not": json', b"[1, 2]", b"<", b"data: x"])
+def test_sound_is_delivered_whatever_it_begins_with(head: bytes) -> None:
+    found = heard(head, b"more")
+    assert (found.delivered, found.complete, found.output_bytes, found.unparsed) == (True, True, 0, False)
+
+
+def test_sound_that_may_have_been_cut_is_not_complete() -> None:
+    assert not heard(b"\xff\xfb", whole=False).complete
+    assert heard(b"\xff\xfb", whole=False).delivered
+
+
+def test_an_answer_without_a_byte_delivers_nothing() -> None:
+    assert (heard().delivered, heard().complete) == (False, False)
+
+
+def test_subtitles_are_output() -> None:
+    found = heard(b"[Musik]", " ä".encode(), textual=True)
+    assert (found.output_bytes, found.output_events, found.delivered, found.complete) == (10, 2, False, True)
+
+
+def test_pictures_in_a_document_are_delivered() -> None:
+    assert read(Framing.JSON, b'{"audio": "AAAA"}', spec=SOUND).delivered
+    assert not read(Framing.JSON, b'{"audio": ""}', spec=SOUND).delivered

@@ -107,3 +107,15 @@ def test_what_says_nothing(value: Any) -> None:
     seen.see_failure(value)
     seen.see_once("unit", value)
     assert [seen.end, seen.final, seen.failed, seen.sizes] == [False, False, False, {}]
+
+
+def test_a_field_from_elsewhere_joins_the_usage_object_in_either_order() -> None:
+    for first in (True, False):
+        seen = Seen()
+        if first:
+            seen.see_field("seconds", 3)
+        seen.see_usage({"tokens": 1}, {}, {})
+        if not first:
+            seen.see_field("seconds", 3)
+        seen.see_field("seconds", None)
+        assert seen.usage == {"tokens": 1, "seconds": 3}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.wire.framing import Framing, framing_of, sniff
+from proxy.wire.framing import Framing, framing_of, sniff, textual
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,28 @@ def test_what_an_endpoint_declares_wins() -> None:
 )
 def test_first_bytes_have_the_last_word(expected: Framing, head: bytes, framing: Framing | None) -> None:
     assert sniff(expected, head) is framing
+
+
+@pytest.mark.parametrize(
+    ("content_type", "streamed", "framing"),
+    [
+        ("audio/mpeg", False, Framing.NONE),
+        ("audio/mpeg", True, Framing.NONE),
+        ("text/plain; charset=utf-8", False, Framing.NONE),
+        ("application/x-subrip", False, Framing.NONE),
+        ("application/json", False, Framing.JSON),
+        ("application/problem+json", False, Framing.JSON),
+        ("text/event-stream", False, Framing.SSE),
+        (None, False, Framing.JSON),
+    ],
+)
+def test_a_route_that_answers_sound_or_text(content_type: str | None, streamed: bool, framing: Framing) -> None:
+    assert framing_of(content_type, streamed, binary=True) is framing
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [("text/vtt", True), ("text/plain; charset=utf-8", True), ("application/x-subrip", True), ("audio/mpeg", False)],
+)
+def test_subtitles_are_text(content_type: str, text: bool) -> None:
+    assert textual(content_type) is text
