@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests wait for processes and disks more than they compute, so more of them than cores may run at once.
+TESTERS ?= 3
 
 .PHONY: run test lint format bench clean
 
@@ -13,7 +15,7 @@ test: $(STAMP) lint
 	$(BIN)/python tests/sdk/build.py
 	$(BIN)/python tests/sdk/node/build.py
 	$(BIN)/python tests/support/debian.py
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTERS) --dist loadscope
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -176,5 +176,5 @@ class LedgerMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20)
+LedgerMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=20)
 TestLedgerMachine = LedgerMachine.TestCase
