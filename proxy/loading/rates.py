@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from proxy.errors import BadConfig
 from proxy.loading.faults import Faults
 from proxy.loading.mismatch import shown, suggestion
+from proxy.loading.resale import SameAs, check_resold, resell, resold_sources
 from proxy.loading.yaml import load_yaml
 from proxy.money import parse_decimal
 from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard, Source
@@ -85,7 +86,10 @@ class _Region(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rates file. `per` is what prices are for where no row says; `prefixes` may precede any name."""
+    """A rates file. `per` is what prices are for where no row says; `prefixes` may precede any name.
+
+    `same_as` names integrations whose models are sold here too, at their prices.
+    """
 
     integration: str
     source: str
@@ -95,6 +99,7 @@ class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
     regions: tuple[_Region, ...] = ()
     prefixes: tuple[str, ...] = ()
     per: int = 1
+    same_as: tuple[SameAs, ...] = ()
 
 
 class _Rule(Struct, frozen=True):
@@ -111,10 +116,12 @@ class _Sheet(Struct, frozen=True):
     fees: tuple[_Rule, ...]
     checked: date
     sources: tuple[Source, ...] = ()
+    resold: tuple[SameAs, ...] = ()
 
     def __add__(self, other: "_Sheet") -> "_Sheet":
         joined = (self.models + other.models, self.fees + other.fees)
-        return _Sheet(*joined, min(self.checked, other.checked), self.sources + other.sources)
+        checked = min(self.checked, other.checked)
+        return _Sheet(*joined, checked, self.sources + other.sources, self.resold + other.resold)
 
 
 class RatesRead(Struct, frozen=True):
@@ -135,7 +142,8 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     Where both folders have the same name or glob of a model, the operator's entry replaces the built-in one
     whole. A built-in exact name still beats the operator's glob, so an override must name its model. Fees of
     either folder fill in units that a model has no rate for, the operator's first. `extra` may add units in
-    a `units.yaml`.
+    a `units.yaml`. Where a file resells another integration's models (`same_as`), their prices are those that
+    hold there, the operator's included.
 
     Raises BadConfig with all that is wrong, naming file, place, value and remedy of each.
     """
@@ -148,9 +156,13 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     faults.settle()
     names = sorted({name for sheets in loaded for name in sheets})
     found = {name: [sheets[name] for sheets in reversed(loaded) if name in sheets] for name in names}
-    integrations = {name: _overlay(*sheets) for name, sheets in found.items()}
+    makers = {name: _overlay(*sheets) for name, sheets in found.items()}
+    resold = {name: tuple(each for sheet in sheets for each in sheet.resold) for name, sheets in found.items()}
+    check_resold(resold)
+    integrations = {name: resell(makers[name], resold[name], makers) for name in names}
     fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
     sources = tuple(source for sheets in found.values() for sheet in sheets for source in sheet.sources)
+    sources += tuple(resold_sources(resold, sources, integrations))
     card = RateCard(_version(integrations, fallbacks), integrations, fallbacks, sources)
     return RatesRead(card, {name: min(sheet.checked for sheet in sheets) for name, sheets in found.items()})
 
@@ -245,7 +257,7 @@ class _Reader(Struct, frozen=True):
         names = frozenset(name for model in models for name in model.match)
         checked = content.checked.isoformat()
         source = Source(content.integration, self.path.name, self.own, content.source, checked, names)
-        return _Sheet(tuple(models), tuple(fees), content.checked, (source,))
+        return _Sheet(tuple(models), tuple(fees), content.checked, (source,), content.same_as)
 
     def head(self, content: _RatesFile) -> None:
         """Refuse what cannot be said of a whole file."""
