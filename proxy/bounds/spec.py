@@ -152,6 +152,26 @@ class Tool(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return marks({}, (self.at,) if self.at else ())
 
 
+class Fee(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit besides tokens that a request can be billed in, counted in the request: searches, credits, pages.
+
+    Counted are `count` of each call, one for each element of the lists at `each` (a string is one), the number at
+    `number` (`absent` where there is none, never more than `most`), and one for every `bytes_per` bytes of the body.
+    `times` maps paths to globs of the value there to what that multiplies by (first match; else by 1). `per` of all
+    that make one of the unit, rounded up. A model without a rate for the unit is not billed in it.
+    """
+
+    unit: str
+    count: int = 0
+    each: tuple[str, ...] = ()
+    number: str = ""
+    absent: int = 0
+    most: int | None = None
+    bytes_per: int | None = None
+    times: Mapping[str, Mapping[str, int]] = {}
+    per: int = 1
+
+
 class Qualifier(Struct, frozen=True, forbid_unknown_fields=True):
     """A parameter that can change the price: its values (lower case) to the rates' tiers that can then apply.
 
@@ -205,7 +225,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
     `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
     allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
-    is certainly read as input: evidence, where the provider reports none.
+    is certainly read as input: evidence, where the provider reports none. `fees` are what the request is billed for
+    besides tokens, or instead of them.
     """
 
     input: tuple[InputUnit, ...]
@@ -223,6 +244,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     references: tuple[Reference, ...] = ()
     window: int = 2_000_000
     text: tuple[str, ...] = ()
+    fees: tuple[Fee, ...] = ()
 
     @cached_property
     def marks(self) -> tuple[bytes, ...]:
@@ -239,7 +261,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def can_be_plain(self) -> bool:
         """Whether a call can be bounded by its length: it is one reading of one text, and writes tokens only."""
         output = self.output
-        return output is not None and not (output.flat or output.prompts or self.inputs)
+        return output is not None and not (output.flat or output.prompts or self.inputs or self.fees)
 
     @cached_property
     def watched(self) -> tuple[str, ...]:

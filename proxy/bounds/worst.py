@@ -1,11 +1,13 @@
 """The worst case of one call: the input side at its dearest, and what each token of output can cost."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NoReturn
 
 from msgspec import Struct
 
 from proxy.bounds.dearest import ANY, ANYWHERE, STANDARD, Dearest, Market, Scope, market
+from proxy.bounds.fees import counted
 from proxy.bounds.fields import words
 from proxy.bounds.media import Known
 from proxy.bounds.output import Allowance, allowance, model_limit, units
@@ -103,8 +105,9 @@ def worst(
     text = here.dearest(call.text_units)
     base = _input(call, here, text, total, passes)
     output, flat = _output(body, call, model_name, here)
+    flat += _priced(counted(body, search.size, spec.fees), here)
     if text is None and not flat:
-        _unpriced(model_name, " or ".join(call.text_units))
+        _unpriced(model_name, " or ".join((*call.text_units, *(fee.unit for fee in spec.fees))))
     base += flat
     for use in call.uses:
         base += _fees(use, model_name, here, output)
@@ -138,11 +141,7 @@ def _output(body: Any, call: _Call, name: str, here: Market) -> tuple[Dearest | 
     output = call.spec.output
     if output is None:
         return None, []
-    flat = [
-        Portion(one, count * call.allowed.generations)
-        for unit, count in output.flat.items()
-        if (one := here.dearest((unit,))) is not None
-    ]
+    flat = _priced({unit: count * call.allowed.generations for unit, count in output.flat.items()}, here)
     found = here.dearest(units(body, output)) or here.dearest(output.all_units)
     if found is None and not flat:
         _unpriced(name, " or ".join(output.all_units))
@@ -163,12 +162,17 @@ def _fees(use: Use, name: str, here: Market, output: Dearest | None) -> list[Por
     fees = {unit: count * use.uses for unit, count in rule.per_use.items()}
     for unit, count in rule.per_call.items():
         fees[unit] = fees.get(unit, 0) + count
-    found = [Portion(one, count) for unit, count in fees.items() if (one := here.dearest((unit,))) is not None]
+    found = _priced(fees, here)
     if fees and not found:
         _unpriced(name, " or ".join(fees))
     if rule.output and output is not None:
         found.append(Portion(output, rule.output * use.uses))
     return found
+
+
+def _priced(counts: Mapping[str, int], here: Market) -> list[Portion]:
+    """Return so many of each of these units, but for those that the model has no rate for."""
+    return [Portion(one, count) for unit, count in counts.items() if (one := here.dearest((unit,))) is not None]
 
 
 def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Portion]:

@@ -229,6 +229,7 @@ def _reader_units(reader: ReaderSpec) -> Iterator[str]:
 
 def _bound_units(bound: BoundSpec) -> Iterator[str]:
     yield from (each.unit for each in bound.input)
+    yield from (each.unit for each in bound.fees)
     if bound.output is not None:
         yield from (each.unit for each in bound.output.units)
         yield from bound.output.flat
