@@ -11,6 +11,7 @@ from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplic
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import RESERVED_NAMES, KeyOut, UpstreamError
 from proxy.usage.spec import ReaderSpec
+from proxy.wire.framing import Framing
 
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
@@ -37,6 +38,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelAt = ModelAt()
     stream: str = ""
     streams_always: bool = False
+    framing: Framing | None = None
     reader: str = ""
     bound: str = ""
     usage_splice: UsageSplice | None = None

@@ -147,6 +147,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         model=endpoint.model,
         stream=endpoint.stream,
         streams_always=endpoint.streams_always,
+        framing=endpoint.framing,
         reader=_named("reader", endpoint.reader, content, files),
         bound=_named("bound", endpoint.bound, content, files),
         usage_splice=endpoint.usage_splice,

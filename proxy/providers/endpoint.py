@@ -7,6 +7,7 @@ from msgspec import Struct
 from proxy.bounds.spec import BoundSpec
 from proxy.providers.template import Template
 from proxy.usage.spec import ReaderSpec
+from proxy.wire.framing import Framing
 
 
 class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,12 +41,14 @@ class UsageSplice(Struct, frozen=True, forbid_unknown_fields=True):
     """A usage option that the provider must be asked for in streams.
 
     `set` is the member to make true; `frame` recognises the event that this adds, which is taken out again;
-    `named` is what an error names if the provider does not know the option.
+    `named` is what an error names if the provider does not know the option. With `always` answers that do not stream
+    are asked for it too; what these report stays in them.
     """
 
     set: str
     frame: tuple[Match, ...]
     named: str
+    always: bool = False
 
 
 class ObjectRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +68,8 @@ class Endpoint(Struct, frozen=True):
     """One route. `name` is its label in records and metrics. A `free` route is forwarded without a hold.
 
     `output_splice` tells that an output limit may be put into a request that states none: its provider would take it
-    without one too.
+    without one too. `stream` is where a request says whether it streams; with `streams_always` it does unless it says
+    no. `framing` is how its streams are cut into documents whatever their content type.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Endpoint(Struct, frozen=True):
     model: ModelAt = ModelAt()
     stream: str = ""
     streams_always: bool = False
+    framing: Framing | None = None
     reader: ReaderSpec | None = None
     bound: BoundSpec | None = None
     usage_splice: UsageSplice | None = None

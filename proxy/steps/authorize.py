@@ -89,7 +89,7 @@ def _streamed(route: Route, body: Mapping[str, Any]) -> bool:
     value = look(body, endpoint.stream)
     if value is not None and not isinstance(value, bool):
         refuse(Refusal.MALFORMED_REQUEST, f"{endpoint.stream} must be true or false.")
-    return bool(value)
+    return endpoint.streams_always if value is None else bool(value)
 
 
 def _rates(prices: Prices, model: str) -> ModelRates:

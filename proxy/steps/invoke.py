@@ -99,7 +99,7 @@ def plan(permit: Permit, leave: Hold | FreeRoute, need: Need | None, refusing: R
     """Decide what must be edited into this request: nothing, for most."""
     endpoint = permit.route.endpoint
     usage = endpoint.usage_splice
-    if usage and (not permit.streamed or look(permit.body, usage.set) is True):
+    if usage and (not (permit.streamed or usage.always) or look(permit.body, usage.set) is True):
         usage = None
     if usage and _option(permit, usage) in refusing.options:
         usage = None

@@ -152,7 +152,7 @@ class Relay:
                     break
         reading = self.reading(whole=self._answer.framed)
         await self._own_named(reading.object_ids)
-        told = self._reader is None or (self._answer.framed and self._meter.framing is not Framing.SSE)
+        told = self._reader is None or (self._answer.framed and not self._reader.says_its_end)
         self.whole = told or reading.complete or reading.failed
         if self._meter.decoder is not None:
             await self._relay(self._meter.decoder.finish())
@@ -235,7 +235,8 @@ def begin_relay(
     encoding = value_of(answer.headers, "content-encoding")
     content_type = value_of(answer.headers, "content-type")
     spec = permit.route.endpoint.reader if answer.status < 400 else None
-    framing = framing_of(content_type, permit.streamed, binary=spec is not None and spec.binary)
+    declared = permit.route.endpoint.framing if permit.streamed else None
+    framing = framing_of(content_type, permit.streamed, declared, binary=spec is not None and spec.binary)
     decoder = remover = None
     if splices.usage is not None and answer.status < 400 and framing is Framing.SSE:
         remover = FrameRemover(partial(added_by, splices.usage))

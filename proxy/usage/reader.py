@@ -61,6 +61,13 @@ class Reader:
         """The (kind, id) of objects that the answer has named so far."""
         return tuple(self._seen.object_ids) if not self._plan.answers else self.snapshot().object_ids
 
+    @property
+    def says_its_end(self) -> bool:
+        """Whether an answer of this kind says itself that it is over; else its last byte is its end."""
+        if self._expected is Framing.SSE:
+            return not self._spec.unmarked
+        return self._expected is Framing.NDJSON and bool(self._spec.end)
+
     def see_headers(self, headers: Iterable[tuple[str, str]]) -> None:
         """Take the numbers that the answer's head reports; what is no number there is nothing of ours."""
         named = {header.lower(): name for name, header in self._spec.headers.items()}
@@ -96,14 +103,15 @@ class Reader:
     def finish(self, *, whole: bool = False) -> Reading:
         """Read what is left and return what was seen.
 
-        `whole` tells that nothing can be missing: bytes that are no documents have no end that could be read.
+        `whole` tells that nothing can be missing: for what has no end that could be read.
         """
         splitter = self._splitter
         if isinstance(splitter, SseSplitter):
             self._documents(event.data if event.parsed else None for event in splitter.finish())
+            self._parsed = whole and self._spec.unmarked
         elif isinstance(splitter, LineSplitter):
             self._documents(splitter.finish())
-            self._parsed = not self._unparsed
+            self._parsed = not self._unparsed and not self._spec.end
         elif isinstance(splitter, ElementSplitter):
             self._parsed = splitter.complete
         elif self._framing is Framing.JSON and not self._parsed:

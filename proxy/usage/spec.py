@@ -153,7 +153,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     `usage`, `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document
     (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
     in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
-    it. Without `final` any usage is the last word. `details` maps a list in the usage object to the count it splits.
+    it. Streams of events that are `unmarked` have neither: they are over when the connection is. Without `final` any
+    usage is the last word. `details` maps a list in the usage object to the count it splits.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
@@ -182,6 +183,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     beside: dict[str, str] = {}
     media: tuple[str, ...] = ()
     binary: bool = False
+    unmarked: bool = False
 
     def __post_init__(self) -> None:
         """Compile at once: a mistake in the data is found when it is loaded."""

@@ -155,10 +155,10 @@ def reader_of(recording: Recording, encoding: str | None = None) -> Reader:
 
 
 def read(recording: Recording) -> Reading:
-    """Read the answer in one piece."""
+    """Read the answer in one piece. All of it was recorded."""
     reader = reader_of(recording)
     reader.feed(body(recording))
-    return reader.finish()
+    return reader.finish(whole=True)
 
 
 def units_of(name: str, recording: Recording) -> dict[str, Any]:

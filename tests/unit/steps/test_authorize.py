@@ -123,6 +123,12 @@ async def test_streams_where_the_route_always_does() -> None:
     assert (await allow({"model": "m-1"}, route)).streamed
 
 
+@pytest.mark.parametrize(("stream", "streamed"), [({}, True), ({"stream": None}, True), ({"stream": False}, False)])
+async def test_streams_unless_the_request_says_no(stream: dict[str, Any], streamed: bool) -> None:
+    route = make_route(make_endpoint(streams_always=True))
+    assert (await allow({"model": "m-1", **stream}, route)).streamed is streamed
+
+
 @pytest.mark.parametrize("value", ["true", 1, 0, [], {}])
 async def test_a_stream_that_could_be_read_two_ways_is_refused(value: Any) -> None:
     answer = await refused({"model": "m-1", "stream": value})

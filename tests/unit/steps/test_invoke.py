@@ -137,6 +137,14 @@ def test_usage_is_not_asked_for_where_it_comes_by_itself_or_is_unknown() -> None
     )
 
 
+def test_usage_is_asked_for_without_a_stream_where_the_data_says_so() -> None:
+    asking = structs.replace(ASK_USAGE, always=True)
+    route = make_route(make_endpoint(usage_splice=asking))
+    assert plan(make_permit({}, route=route), make_hold(), None, Refusing(set())) == Splices(asking)
+    asked = make_permit({"stream_options": {"usage": True}}, route=route)
+    assert plan(asked, make_hold(), None, Refusing(set())) == Splices()
+
+
 async def test_the_spliced_request_differs_in_that_member_alone() -> None:
     raw = b'{ "model":"m-1", "stream" : true }'
     invoked, upstream = await send(stream(raw), PaperAnswer(b""))

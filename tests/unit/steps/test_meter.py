@@ -31,6 +31,7 @@ from proxy.steps import meter
 from proxy.steps.meter import HeldBytes, Own, Relay, added_by, begin_relay
 from proxy.upstream.door import Failure, UpstreamFailed
 from proxy.usage.certainty import Certainty
+from proxy.wire.framing import Framing
 
 JSON = json.dumps(
     {
@@ -43,6 +44,9 @@ JSON = json.dumps(
 STREAM = (("Content-Type", "text/event-stream"),)
 CHARGE = [("faregate-charge-usd", "0.1")]
 ASKED = make_permit({"stream": True})
+UNMARKED = make_endpoint(reader=structs.replace(READER, unmarked=True))
+LINES = make_endpoint(framing=Framing.NDJSON)
+LINE = b'{"choices":[{"delta":{"content":"a"}}]}\n{"usage":{"prompt":10,"completion":3}}\n'
 SPLICED = Splices(ASK_USAGE)
 
 
@@ -322,6 +326,10 @@ def test_only_our_frame_is_known_as_ours(data: bytes, ours: bool) -> None:
         (streamed(delta("a"), framed=False), ASKED, False),
         (streamed(delta("a")), ASKED, False),
         (PaperAnswer(b"anything", framed=False), make_permit(route=make_route(MODELS)), True),
+        (streamed(delta("a")), make_permit({"stream": True}, route=make_route(UNMARKED)), True),
+        (streamed(delta("a"), framed=False), make_permit({"stream": True}, route=make_route(UNMARKED)), False),
+        (PaperAnswer(LINE, headers=()), make_permit({"stream": True}, route=make_route(LINES)), True),
+        (PaperAnswer(LINE[:-3], headers=()), make_permit({"stream": True}, route=make_route(LINES)), True),
     ],
 )
 async def test_whether_the_end_can_be_told_from_a_cut(answer: PaperAnswer, permit: Permit, is_whole: bool) -> None:
@@ -329,6 +337,16 @@ async def test_whether_the_end_can_be_told_from_a_cut(answer: PaperAnswer, permi
     await relay.run()
     assert relay.whole is is_whole
     assert answer.closed
+
+
+async def test_a_stream_is_cut_into_documents_as_its_route_says_whatever_its_type() -> None:
+    relay, sink = relay_of(PaperAnswer(LINE, headers=()), make_permit({"stream": True}, route=make_route(LINES)))
+    await relay.run()
+    assert relay.reading().usage == {"input_tokens": 10, "output_tokens": 3}
+    assert sink.started
+    relay, sink = relay_of(PaperAnswer(JSON), make_permit(route=make_route(LINES)))
+    await relay.run()
+    assert not sink.started
 
 
 async def test_a_cut_is_raised_and_what_was_seen_stays_seen() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from proxy.usage import reader as reader_module
 from proxy.usage.certainty import Certainty
@@ -150,8 +151,42 @@ def test_an_array_is_read_by_its_elements() -> None:
 def test_lines_are_read_one_by_one() -> None:
     lines = b'{"delta":"a"}\n\n{"usage":{"prompt":10,"output":3}}'
     assert read(Framing.NDJSON, lines).usage == USED
+    unmarked = structs.replace(SPEC, end=())
+    assert read(Framing.NDJSON, lines, spec=unmarked).complete
+    assert not read(Framing.NDJSON, lines[:-1], spec=unmarked).complete
+
+
+def test_lines_are_over_when_they_say_so() -> None:
+    lines = b'{"delta":"a"}\n{"over":true,"usage":{"prompt":10,"output":3}}\n'
     assert read(Framing.NDJSON, lines).complete
-    assert not read(Framing.NDJSON, lines[:-1]).complete
+    assert not read(Framing.NDJSON, lines.replace(b"true", b"false")).complete
+
+
+def test_events_without_a_mark_of_their_end_are_over_with_the_connection() -> None:
+    unmarked = structs.replace(SPEC, unmarked=True)
+    for whole in (True, False):
+        reader = Reader(unmarked, Framing.SSE)
+        reader.feed(b'data: {"delta":"a"}\n\n')
+        assert not reader.complete
+        assert reader.finish(whole=whole).complete is whole
+        marked = Reader(SPEC, Framing.SSE)
+        marked.feed(b'data: {"delta":"a"}\n\n')
+        assert not marked.finish(whole=whole).complete
+
+
+@pytest.mark.parametrize(
+    ("framing", "changes", "says"),
+    [
+        (Framing.SSE, {}, True),
+        (Framing.SSE, {"unmarked": True}, False),
+        (Framing.NDJSON, {}, True),
+        (Framing.NDJSON, {"end": ()}, False),
+        (Framing.JSON, {}, False),
+        (Framing.NONE, {}, False),
+    ],
+)
+def test_whether_an_answer_says_that_it_is_over(framing: Framing, changes: dict[str, Any], says: bool) -> None:
+    assert Reader(structs.replace(SPEC, **changes), framing).says_its_end is says
 
 
 @pytest.mark.parametrize("expected", list(Framing))
