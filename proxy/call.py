@@ -102,7 +102,7 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
         call.holder = await authenticate(head, call.route, doors.directory, doors.clock, doors.house.trusted_proxies)
         admit_holder(call.route, call.holder)
         body = await sink.read_body()
-        call.permit = await authorize(call.route, call.holder, body, doors.directory)
+        call.permit = await authorize(call.route, call.holder, body, doors.directory, call.head)
         if not call.route.endpoint.free:
             call.need = estimate(call.permit, date_of(call.started_at))
     except Refused as refused:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.bounds.measures import Measure, Variant
 from proxy.bounds.paths import compiled
 from proxy.pricing.card import is_glob
 
@@ -226,10 +227,11 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
     allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
     is certainly read as input: evidence, where the provider reports none. `fees` are what the request is billed for
-    besides tokens, or instead of them.
+    besides tokens, or instead of them. `measures` are quantities that the request itself tells, `variants` its choices
+    that the price depends on.
     """
 
-    input: tuple[InputUnit, ...]
+    input: tuple[InputUnit, ...] = ()
     output: Output | None = None
     overhead: int = 0
     lists: tuple[Counted, ...] = ()
@@ -245,6 +247,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     window: int = 2_000_000
     text: tuple[str, ...] = ()
     fees: tuple[Fee, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    variants: tuple[Variant, ...] = ()
 
     @cached_property
     def marks(self) -> tuple[bytes, ...]:
@@ -261,7 +265,9 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def can_be_plain(self) -> bool:
         """Whether a call can be bounded by its length: it is one reading of one text, and writes tokens only."""
         output = self.output
-        return output is not None and not (output.flat or output.prompts or self.inputs or self.fees)
+        if self.measures or self.variants or self.fees:
+            return False
+        return output is not None and not (output.flat or output.prompts or self.inputs)
 
     @cached_property
     def watched(self) -> tuple[str, ...]:

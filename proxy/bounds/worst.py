@@ -9,6 +9,7 @@ from msgspec import Struct
 from proxy.bounds.dearest import ANY, ANYWHERE, STANDARD, Dearest, Market, Scope, market
 from proxy.bounds.fees import counted
 from proxy.bounds.fields import words
+from proxy.bounds.measures import measured, variant
 from proxy.bounds.media import Known
 from proxy.bounds.output import Allowance, allowance, model_limit, units
 from proxy.bounds.search import Search
@@ -94,7 +95,7 @@ def worst(
         spec,
         prices,
         date,
-        Scope(_names(body, spec.tiers), _names(body, spec.regions)),
+        Scope(_tiers(body, spec, model), _names(body, spec.regions)),
         measure(body, search, spec, model_name, known),
         tools(body, search, spec, model_name),
         allowance(body, spec, model, model_name),
@@ -104,11 +105,12 @@ def worst(
     here = market(prices, model, call.scope, total + passes * call.written, date)
     text = here.dearest(call.text_units)
     base = _input(call, here, text, total, passes)
-    output, flat = _output(body, call, model_name, here)
-    flat += _priced(counted(body, search.size, spec.fees), here)
-    if text is None and not flat:
-        _unpriced(model_name, " or ".join((*call.text_units, *(fee.unit for fee in spec.fees))))
-    base += flat
+    told = _told(body, spec, model, model_name, here) + _priced(counted(body, search.size, spec.fees), here)
+    output, flat = _output(body, call, model_name, here, told)
+    if text is None and not flat and not told:
+        others = [each.unit for each in (*spec.measures, *spec.fees)]
+        _unpriced(model_name, " or ".join((*call.text_units, *others)))
+    base += flat + told
     for use in call.uses:
         base += _fees(use, model_name, here, output)
         for name in use.models:
@@ -136,16 +138,29 @@ def _input(call: _Call, here: Market, text: Dearest | None, total: int, passes: 
     return found
 
 
-def _output(body: Any, call: _Call, name: str, here: Market) -> tuple[Dearest | None, list[Portion]]:
+def _output(
+    body: Any, call: _Call, name: str, here: Market, told: list[Portion]
+) -> tuple[Dearest | None, list[Portion]]:
     """Return the dearest unit of output, and what generations cost besides tokens."""
     output = call.spec.output
     if output is None:
         return None, []
     flat = _priced({unit: count * call.allowed.generations for unit, count in output.flat.items()}, here)
     found = here.dearest(units(body, output)) or here.dearest(output.all_units)
-    if found is None and not flat:
+    if found is None and not flat and not told:
         _unpriced(name, " or ".join(output.all_units))
     return found, flat
+
+
+def _told(body: Any, spec: BoundSpec, model: ModelRates, name: str, here: Market) -> list[Portion]:
+    """Return the quantities that the request itself tells."""
+    if not spec.measures:
+        return []
+    return [
+        Portion(one, each.most)
+        for each in measured(body, spec.measures, model, name)
+        if (one := here.dearest((each.unit,))) is not None
+    ]
 
 
 def _token(output: Dearest | None, text: Dearest | None, generations: int, passes: int) -> tuple[Portion, ...]:
@@ -196,6 +211,15 @@ def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Portion]:
     if text is None or output is None:
         _unpriced(name, "its tokens")
     return [Portion(text, read * use.uses), Portion(output, written * use.uses)]
+
+
+def _tiers(body: Any, spec: BoundSpec, model: ModelRates) -> frozenset[str]:
+    """Return the tiers that can price the call: the one of its choices where the rates know it."""
+    if spec.variants:
+        chosen = variant(body, spec.variants)
+        if chosen is None or any(rate.tier == chosen for rate in model.rates):
+            return frozenset((chosen or STANDARD,))
+    return _names(body, spec.tiers)
 
 
 def _names(body: Any, rules: tuple[Qualifier, ...]) -> frozenset[str]:

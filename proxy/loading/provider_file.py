@@ -10,6 +10,7 @@ from proxy.loading.faults import Faults
 from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplice
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import RESERVED_NAMES, KeyOut, UpstreamError
+from proxy.providers.request import Takes
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
 
@@ -46,6 +47,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
+    takes: Takes | None = None
 
 
 class Example(Struct, frozen=True, forbid_unknown_fields=True):

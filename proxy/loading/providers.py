@@ -155,6 +155,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         refuse=endpoint.refuse,
         objects=endpoint.objects,
         json_body=endpoint.json_body,
+        takes=endpoint.takes,
     )
     _check_endpoint(made)
     return made
@@ -235,6 +236,7 @@ def _bound_units(bound: BoundSpec) -> Iterator[str]:
         yield from (each.unit for each in bound.output.units)
         yield from bound.output.flat
     yield from (kind.unit for media in bound.media for kind in media.kinds if kind.unit is not None)
+    yield from (measure.unit for measure in bound.measures)
     for tool in bound.tools:
         yield from (*tool.per_use, *tool.per_call)
 

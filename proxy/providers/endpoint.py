@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.bounds.spec import BoundSpec
+from proxy.providers.request import Takes
 from proxy.providers.template import Template
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
@@ -69,7 +70,8 @@ class Endpoint(Struct, frozen=True):
 
     `output_splice` tells that an output limit may be put into a request that states none: its provider would take it
     without one too. `stream` is where a request says whether it streams; with `streams_always` it does unless it says
-    no. `framing` is how its streams are cut into documents whatever their content type.
+    no. `framing` is how its streams are cut into documents whatever their content type. `takes` is None where a request
+    is a JSON object, as most are.
     """
 
     name: str
@@ -87,3 +89,4 @@ class Endpoint(Struct, frozen=True):
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
+    takes: Takes | None = None

@@ -6,11 +6,13 @@ from urllib.parse import unquote
 
 from proxy.bounds.references import references
 from proxy.bounds.search import Search
+from proxy.calls.head import Head
 from proxy.errors import Refusal, refuse
 from proxy.pricing.card import ModelRates
 from proxy.pricing.formula import Prices
 from proxy.providers.json_path import look, matches
 from proxy.providers.permit import FreeRoute, Permit
+from proxy.providers.request import Takes, read_request
 from proxy.providers.route import Route
 from proxy.store.doors import Directory
 from proxy.tenants.key import KeyHolder
@@ -31,14 +33,22 @@ def admit_holder(route: Route, holder: KeyHolder) -> None:
         refuse(Refusal.KEY_SCOPE, f"This key may not call {route.integration.name}.")
 
 
-async def authorize(route: Route, holder: KeyHolder, raw: bytes, directory: Directory) -> Permit:
-    """Return the call's permit. Raises Refused: malformed_request, model_not_allowed, unpriced_model, not_found."""
+async def authorize(
+    route: Route, holder: KeyHolder, raw: bytes, directory: Directory, head: Head | None = None
+) -> Permit:
+    """Return the call's permit; without a head the body is taken for JSON.
+
+    Raises Refused: malformed_request, model_not_allowed, unpriced_model, not_found.
+    """
     endpoint = route.endpoint
-    body = _parse(raw) if endpoint.json_body and endpoint.method == "POST" else {}
+    if endpoint.takes is None:
+        text, body = raw, _parse(raw) if endpoint.json_body and endpoint.method == "POST" else {}
+    else:
+        body, text = _read(endpoint.takes, route, raw, head)
     for rule in endpoint.refuse:
         if matches(body, rule.when):
             refuse(Refusal.MALFORMED_REQUEST, rule.say)
-    search = Search(raw) if endpoint.bound is not None else None
+    search = Search(text) if endpoint.bound is not None else None
     named = _named(route, body, search)
     known = await _known(route, holder, named, directory) if named else {}
     if endpoint.free:
@@ -61,6 +71,13 @@ def free_token(permit: Permit) -> FreeRoute:
 def _parse(raw: bytes) -> Mapping[str, Any]:
     try:
         return parse_object(raw)
+    except ValueError as error:
+        refuse(Refusal.MALFORMED_REQUEST, f"The request cannot be read: {error}.")
+
+
+def _read(takes: Takes, route: Route, raw: bytes, head: Head | None) -> tuple[Mapping[str, Any], bytes]:
+    try:
+        return read_request(takes, raw, head.value("content-type") if head is not None else "", route.query)
     except ValueError as error:
         refuse(Refusal.MALFORMED_REQUEST, f"The request cannot be read: {error}.")
 

@@ -4,9 +4,10 @@ Reported usage is the truth. Where there is none, or the answer was cut short, t
 of output that were seen, and the bytes of the request's text. Where nothing was seen there is nothing to bill.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from proxy.bounds.measures import Measured, measured, variant
 from proxy.bounds.text import text_bytes
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.hold import Hold
@@ -76,8 +77,16 @@ def _part(
         rates, priced_as = permit.rates, permit.model
     if rates is None:
         raise ValueError("a call without rates has no bill")
-    conditions = Conditions(reading.tier, context_of(quantities), held.period, reading.region)
+    conditions = Conditions(_tier(permit, reading), context_of(quantities), held.period, reading.region)
     return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
+
+
+def _tier(permit: Permit, reading: Reading) -> str | None:
+    """Return the tier that the answer names, or that the request chose where its choices are priced."""
+    bound = permit.route.endpoint.bound
+    if reading.tier is not None or bound is None or not bound.variants:
+        return reading.tier
+    return variant(permit.body, bound.variants)
 
 
 def context_of(quantities: Mapping[str, Quantity]) -> int:
@@ -103,6 +112,11 @@ def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[C
     certainty = reading.certainty
     if certainty is Certainty.EXACT:
         return certainty, reading.usage
+    bound, rates = permit.route.endpoint.bound, permit.rates
+    if bound is not None and rates is not None and bound.measures and not reading.reported:
+        told = measured(permit.body, bound.measures, rates, permit.model)
+        if told:
+            return _told(told, rates, reading, input_at_least)
     seen = reading.output_bytes > 0 or reading.reported
     if not seen and not input_at_least:
         return Certainty.NONE, {}
@@ -115,3 +129,23 @@ def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[C
     if output > quantities.get("output_tokens", 0):
         quantities["output_tokens"] = output
     return certainty, quantities
+
+
+def _told(
+    told: Sequence[Measured], rates: ModelRates, reading: Reading, input_at_least: bool
+) -> tuple[Certainty, Mapping[str, Quantity]]:
+    """Return what the request itself tells, once something was delivered: the provider bills it, and reports nothing.
+
+    That is sure where it is counted as the provider counts, and nothing of the answer is missing.
+    """
+    seen = reading.delivered or reading.output_bytes > 0 or (reading.complete and not reading.failed)
+    if not seen and not input_at_least:
+        return Certainty.NONE, {}
+    quantities = {each.unit: each.quantity for each in told if each.quantity}
+    sure = all(each.sure for each in told)
+    if "output_tokens" in rates.units and "output_tokens" not in quantities and reading.output_bytes:
+        quantities["output_tokens"] = max(reading.output_events, ceil_div(reading.output_bytes, BYTES_PER_TOKEN))
+        sure = False
+    if not reading.complete:
+        return Certainty.AT_LEAST, quantities
+    return Certainty.EXACT if sure else Certainty.ESTIMATED, quantities

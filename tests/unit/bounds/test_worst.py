@@ -1,9 +1,12 @@
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from proxy.bounds.asking import need
+from proxy.bounds.measures import Measure, Variant
 from proxy.bounds.search import Search
 from proxy.bounds.spec import (
     BoundSpec,
@@ -223,3 +226,37 @@ def test_fields_that_make_no_sense(bound: Bound, body: Any) -> None:
 @pytest.mark.parametrize("body", [None, 5, "text", [], [1, 2]])
 def test_a_body_that_is_no_object_is_bounded_by_its_bytes(bound: Bound, body: Any) -> None:
     assert used(bound(body)) == {"input_tokens": size(body)}
+
+
+# --- What the request itself tells
+
+
+SPOKEN = ModelRates(("voice",), (Rate("characters", "15", 1_000_000), Rate("characters", "30", 1_000_000, tier="hd")))
+TOLD = BoundSpec(
+    output=Output(units=(OutputUnit("output_tokens"),)),
+    measures=(Measure("characters", "characters", ("input",)), Measure("images", "call")),
+    variants=(Variant("quality"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "usd"),
+    [
+        ({"input": "x" * 100}, "0.0015"),
+        ({"input": "x" * 100, "quality": "hd"}, "0.003"),
+        ({"input": "x" * 100, "quality": "unheard of"}, "0.0015"),
+    ],
+)
+def test_a_model_without_tokens_is_bounded_by_what_the_request_tells(
+    make_prices: Callable[..., Any], body: Any, usd: str
+) -> None:
+    prices = make_prices(None, SPOKEN)
+    found = worst(body, Search(json.dumps(body).encode()), TOLD, SPOKEN, prices, "voice", {}, date=DATE)
+    assert need(found, "strict").ask.most == int(Decimal(usd) * 10**9)
+
+
+def test_a_model_that_no_measure_has_a_rate_for_is_unpriced(make_prices: Callable[..., Any]) -> None:
+    silent = ModelRates(("silent",), (Rate("pages", "1"),))
+    with pytest.raises(Refused) as caught:
+        worst({}, Search(b"{}"), TOLD, silent, make_prices(None, silent), "silent", {}, date=DATE)
+    assert caught.value.refusal is Refusal.UNPRICED_MODEL

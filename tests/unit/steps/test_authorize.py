@@ -9,6 +9,7 @@ from doubles.acme import (
     HOLDER,
     MODELS,
     make_endpoint,
+    make_head,
     make_integration,
     make_object,
     make_permit,
@@ -23,6 +24,7 @@ from proxy.pricing.cascade import MarginTable
 from proxy.providers.endpoint import Match, ModelAt, RefuseRule
 from proxy.providers.integration import Policy
 from proxy.providers.permit import FreeRoute, Permit
+from proxy.providers.request import Takes
 from proxy.providers.route import Route
 from proxy.steps.authorize import MODEL_LENGTH_MAX, admit_holder, authorize, free_token
 from proxy.store.doors import OwnedObject
@@ -261,3 +263,30 @@ async def test_unowned_objects_pass_where_the_operator_allows_them_but_those_of_
 async def test_a_key_escape_does_not_hide_an_object() -> None:
     raw = b'{"model":"m-1","pre\\u0076ious":"ans-2"}'
     assert (await refused(raw, None, HOLDER, make_object("ans-2", tenant="tnt_other"))).refusal is Refusal.NOT_FOUND
+
+
+# --- Requests that are no JSON
+
+
+async def test_a_form_names_its_model_like_json() -> None:
+    takes = Takes(form=True, booleans=("stream",))
+    raw = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n' % each
+        for each in ((b"model", b"", b"m-1"), (b"stream", b"", b"true"), (b"file", b'; filename="a.wav"', b"RIFF" * 99))
+    )
+    route = make_route(make_endpoint(takes=takes))
+    head = make_head("/acme/v1/chat", ("content-type", "multipart/form-data; boundary=x"))
+    permit = await authorize(route, HOLDER, raw + b"--x--", Books(), head)
+    assert (permit.model, permit.streamed, permit.raw) == ("m-1", True, raw + b"--x--")
+    assert permit.search is not None
+    assert permit.search.size == len(b'{"model":"m-1","stream":true,"file":""}')
+    with pytest.raises(Refused, match="no end"):
+        await authorize(route, HOLDER, raw, Books(), head)
+
+
+async def test_a_model_in_the_query() -> None:
+    endpoint = make_endpoint(takes=Takes(upload="audio", query=True), model=ModelAt(body="?.model"))
+    permit = await authorize(make_route(endpoint, query="model=m-1"), HOLDER, b"RIFF", Books())
+    assert (permit.model, len(permit.body["audio"])) == ("m-1", 4)
+    with pytest.raises(Refused, match="must name a model"):
+        await authorize(make_route(endpoint, query="model=m-1&model=m-2"), HOLDER, b"RIFF", Books())

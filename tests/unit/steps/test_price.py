@@ -1,13 +1,16 @@
 """From what was read of an answer to its bill: reported usage first, evidence where there is none."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from doubles.acme import CALL, HOLDER, make_hold, make_permit
+from doubles.acme import CALL, HOLDER, make_endpoint, make_hold, make_permit, make_route
 from doubles.books import CARD, TODAY
 from msgspec import structs
 
+from proxy.bounds.measures import Measure, Variant
+from proxy.bounds.spec import BoundSpec
 from proxy.ledger.bill import recompute
 from proxy.pricing.card import ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
@@ -179,3 +182,70 @@ def test_the_context_is_every_kind_of_prompt_token() -> None:
 def test_a_call_without_prices_has_no_bill() -> None:
     with pytest.raises(ValueError, match="no bill"):
         price_call(make_permit(BODY, prices=None, rates=None), HELD, WHOLE)
+
+
+# --- What the request itself tells, where the answer reports nothing
+
+SPEECH = ModelRates(
+    ("m-1",),
+    (
+        Rate("characters", "15", 1_000_000),
+        Rate("characters", "30", 1_000_000, tier="hd"),
+        Rate("audio_seconds", "6", 1_000),
+        Rate("output_tokens", "4", 1_000_000),
+    ),
+)
+SPOKEN = Reading(delivered=True, complete=True)
+
+
+def told_permit(body: dict[str, Any], *measures: Measure) -> Permit:
+    bound = BoundSpec(measures=measures, variants=(Variant("quality"),))
+    card = RateCard("v", {"acme": (SPEECH,)})
+    prices = Prices(card, MarginTable(), HOLDER.tenant.id, "acme")
+    route = make_route(make_endpoint(bound=bound))
+    return make_permit(json.dumps(body).encode(), prices=prices, rates=SPEECH, route=route)
+
+
+CHARACTERS = Measure("characters", "characters", ("input",))
+SECONDS = Measure("audio_seconds", "seconds", ("file",), least=10)
+
+
+@pytest.mark.parametrize(
+    ("reading", "certainty", "characters"),
+    [
+        (SPOKEN, Certainty.EXACT, 5),
+        (structs.replace(SPOKEN, complete=False), Certainty.AT_LEAST, 5),
+        (Reading(complete=True), Certainty.EXACT, 5),
+        (Reading(complete=True, failed=True), Certainty.NONE, None),
+        (Reading(), Certainty.NONE, None),
+        (structs.replace(SPOKEN, usage={"characters": 3}, reported=True), Certainty.EXACT, 3),
+    ],
+)
+def test_characters_of_the_request_are_charged_once_something_came(
+    reading: Reading, certainty: Certainty, characters: int | None
+) -> None:
+    bill = price_call(told_permit({"model": "m-1", "input": "häuse"}, CHARACTERS), HELD, reading)
+    assert bill.certainty is certainty
+    assert [line.quantity for line in bill.lines] == ([] if characters is None else [characters])
+
+
+def test_a_caller_who_left_pays_what_the_request_told() -> None:
+    bill = price_call(told_permit({"model": "m-1", "input": "abc"}, CHARACTERS), HELD, None, input_at_least=True)
+    assert (bill.certainty, bill.lines[0].quantity) == (Certainty.AT_LEAST, 3)
+
+
+def test_a_measured_recording_is_an_estimate_and_so_is_its_text() -> None:
+    reading = Reading(output_bytes=40, output_events=1, complete=True)
+    bill = price_call(told_permit({"model": "m-1"}, SECONDS), HELD, reading)
+    assert bill.certainty is Certainty.ESTIMATED
+    assert {line.unit: line.quantity for line in bill.lines} == {"audio_seconds": 10, "output_tokens": 10}
+
+
+def test_a_choice_of_the_request_picks_the_rate() -> None:
+    bill = price_call(told_permit({"model": "m-1", "input": "abc", "quality": "HD"}, CHARACTERS), HELD, SPOKEN)
+    assert [line.usd for line in bill.lines] == ["30"]
+    answered = structs.replace(SPOKEN, tier="other")
+    assert [
+        line.usd
+        for line in price_call(told_permit({"input": "abc", "quality": "hd"}, CHARACTERS), HELD, answered).lines
+    ] == ["15"]
