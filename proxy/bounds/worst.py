@@ -108,7 +108,7 @@ def worst(
     told = _told(body, spec, model, model_name, here) + _priced(counted(body, search.size, spec.fees), here)
     output, flat = _output(body, call, model_name, here, told)
     if text is None and not flat and not told:
-        others = [each.unit for each in (*spec.measures, *spec.fees)]
+        others = [each.unit for each in spec.measures] + [each.unit for each in spec.fees]
         _unpriced(model_name, " or ".join((*call.text_units, *others)))
     base += flat + told
     for use in call.uses:
