@@ -1,8 +1,8 @@
 """Exchanges written by hand from documented shapes: the cases that no recording shows, or that must never change.
 
 `tests/exchanges/{provider}/{reader}/{case}/` (`{other}.{reader}` for a borrowed one) holds `request.json` (method,
-path, body), the answer as `response.json` or `response.sse`, and `expected.json`: fields of the reading, where `usage`
-and `certainty` are always given.
+path, body), the answer as `response.json`, `.sse`, `.mp3` or `.srt` with its `headers.json` if they matter, and
+`expected.json`: fields of the reading, where `usage` and `certainty` are always given.
 """
 
 import json
@@ -15,10 +15,11 @@ from doubles.recordings import PROVIDERS, reader_named
 
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
-from proxy.wire.framing import framing_of
+from proxy.wire.framing import framing_of, textual
 
 FOLDER = Path(__file__).resolve().parent / "exchanges"
 CASES = sorted(path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*/*/expected.json"))
+TYPES = {".json": "application/json", ".sse": "text/event-stream", ".mp3": "audio/mpeg", ".srt": "text/plain"}
 USUAL: dict[str, Any] = {
     "other_models": {},
     "tier": None,
@@ -33,13 +34,17 @@ def read(case: str, piece_bytes: int) -> Reading:
     provider, name, _ = case.split("/")
     request = json.loads((FOLDER / case / "request.json").read_bytes())
     answer = next((FOLDER / case).glob("response.*"))
-    content_type = "text/event-stream" if answer.suffix == ".sse" else "application/json"
+    content_type = TYPES[answer.suffix]
     streamed = bool(request["body"].get("stream")) or "stream" in request["path"]
-    reader = Reader(reader_named(provider, name.replace(".", "/")), framing_of(content_type, streamed))
+    spec, headers = reader_named(provider, name.replace(".", "/")), FOLDER / case / "headers.json"
+    framing = framing_of(content_type, streamed, binary=spec.binary)
+    reader = Reader(spec, framing, textual=textual(content_type))
+    if headers.exists():
+        reader.see_headers(json.loads(headers.read_bytes()).items())
     data = answer.read_bytes()
     for at in range(0, len(data), piece_bytes):
         reader.feed(data[at : at + piece_bytes])
-    return reader.finish()
+    return reader.finish(whole=True)
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 50, 100_000])

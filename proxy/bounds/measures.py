@@ -86,10 +86,11 @@ def measured(body: Any, measures: tuple[Measure, ...], rates: ModelRates, model:
     ]
 
 
-def variant(body: Any, variants: tuple[Variant, ...]) -> str | None:
-    """Return the tier of the rates that a request's choices make, None for the standard one."""
+def variant(body: Any, variants: tuple[Variant, ...], rates: ModelRates) -> str | None:
+    """Return the tier of the rates that a request's choices make, None where the model has no such tier."""
     names = (_chosen(body, each) for each in variants)
-    return "/".join(name for name in names if name) or None
+    chosen = "/".join(name for name in names if name)
+    return chosen if any(rate.tier == chosen for rate in rates.rates) else None
 
 
 def _chosen(body: Any, choice: Variant) -> str:
@@ -117,7 +118,7 @@ def _measured(body: Any, measure: Measure, model: str) -> Measured:
 
 
 def _plain(quantity: Decimal) -> Quantity:
-    return int(quantity) if quantity == quantity.to_integral_value() else quantity
+    return int(quantity) if quantity == quantity.to_integral_value() else quantity.normalize()
 
 
 def _amount(body: Any, measure: Measure) -> tuple[Decimal, Decimal, bool]:

@@ -216,9 +216,9 @@ def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Portion]:
 def _tiers(body: Any, spec: BoundSpec, model: ModelRates) -> frozenset[str]:
     """Return the tiers that can price the call: the one of its choices where the rates know it."""
     if spec.variants:
-        chosen = variant(body, spec.variants)
-        if chosen is None or any(rate.tier == chosen for rate in model.rates):
-            return frozenset((chosen or STANDARD,))
+        chosen = variant(body, spec.variants, model)
+        if chosen is not None:
+            return frozenset((chosen,))
     return _names(body, spec.tiers)
 
 

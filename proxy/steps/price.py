@@ -77,16 +77,16 @@ def _part(
         rates, priced_as = permit.rates, permit.model
     if rates is None:
         raise ValueError("a call without rates has no bill")
-    conditions = Conditions(_tier(permit, reading), context_of(quantities), held.period, reading.region)
+    conditions = Conditions(_tier(permit, reading, rates), context_of(quantities), held.period, reading.region)
     return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
 
 
-def _tier(permit: Permit, reading: Reading) -> str | None:
+def _tier(permit: Permit, reading: Reading, rates: ModelRates) -> str | None:
     """Return the tier that the answer names, or that the request chose where its choices are priced."""
     bound = permit.route.endpoint.bound
     if reading.tier is not None or bound is None or not bound.variants:
         return reading.tier
-    return variant(permit.body, bound.variants)
+    return variant(permit.body, bound.variants, rates)
 
 
 def context_of(quantities: Mapping[str, Quantity]) -> int:
@@ -115,7 +115,7 @@ def _evidence(permit: Permit, reading: Reading, input_at_least: bool) -> tuple[C
     bound, rates = permit.route.endpoint.bound, permit.rates
     if bound is not None and rates is not None and bound.measures and not reading.reported:
         told = measured(permit.body, bound.measures, rates, permit.model)
-        if told:
+        if any(each.quantity for each in told):
             return _told(told, rates, reading, input_at_least)
     seen = reading.output_bytes > 0 or reading.reported
     if not seen and not input_at_least:
@@ -141,7 +141,9 @@ def _told(
     seen = reading.delivered or reading.output_bytes > 0 or (reading.complete and not reading.failed)
     if not seen and not input_at_least:
         return Certainty.NONE, {}
-    quantities = {each.unit: each.quantity for each in told if each.quantity}
+    quantities: dict[str, Quantity] = {}
+    for each in told:
+        quantities[each.unit] = quantities.get(each.unit, 0) + each.quantity
     sure = all(each.sure for each in told)
     if "output_tokens" in rates.units and "output_tokens" not in quantities and reading.output_bytes:
         quantities["output_tokens"] = max(reading.output_events, ceil_div(reading.output_bytes, BYTES_PER_TOKEN))

@@ -144,7 +144,7 @@ class Reader:
         """Take bytes that are no JSON: text counts as output, anything else as delivered."""
         if self._textual:
             self._seen.output_bytes += len(data)
-            self._seen.output_events += 1
+            self._seen.output_events = 1  # however it was cut into pieces
         elif data:
             self._seen.delivered = True
 

@@ -7,6 +7,7 @@ The recordings are not part of the repository: they are read from the folder tha
 import base64
 import json
 import os
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ import pytest
 import yaml
 from msgspec import Struct, convert
 
+from proxy.bounds.measures import measured
 from proxy.bounds.spec import BoundSpec
 from proxy.loading.providers import load_providers
+from proxy.loading.rates import load_rates
 from proxy.loading.shipped import shipped
 from proxy.providers.endpoint import Endpoint
+from proxy.providers.json_path import look
+from proxy.providers.request import read_request
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
 from proxy.usage.spec import ReaderSpec
-from proxy.wire.framing import Framing, framing_of
+from proxy.wire.framing import Framing, framing_of, textual
 
 CORPUS = Path(os.environ.get("FAREGATE_CORPUS") or Path(__file__).resolve().parents[3] / "shared" / "corpus")
 TABLES = Path(__file__).resolve().parents[1] / "corpus"
@@ -78,6 +83,7 @@ def _tables() -> dict[str, Table]:
 
 TABLE = _tables()
 PROVIDERS = load_providers(shipped("config") / "providers")
+CARD = load_rates(shipped("rates"))
 
 
 def _files() -> dict[str, Any]:
@@ -150,8 +156,12 @@ def spec_of(recording: Recording) -> ReaderSpec:
 def reader_of(recording: Recording, encoding: str | None = None) -> Reader:
     """Return a reader with the framing that the route or the content type says."""
     declared = Framing.NDJSON if recording["framing"] == "ndjson" else None
-    content_type = recording["response"]["headers"].get("content-type")
-    return Reader(spec_of(recording), framing_of(content_type, bool(recording["streaming"]), declared), encoding)
+    headers, spec = recording["response"]["headers"], spec_of(recording)
+    content_type = headers.get("content-type")
+    framing = framing_of(content_type, bool(recording["streaming"]), declared, binary=spec.binary)
+    reader = Reader(spec, framing, encoding, textual=textual(content_type))
+    reader.see_headers(headers.items())
+    return reader
 
 
 def read(recording: Recording) -> Reading:
@@ -161,9 +171,54 @@ def read(recording: Recording) -> Reading:
     return reader.finish(whole=True)
 
 
+def asked(recording: Recording) -> tuple[dict[str, Any], bytes]:
+    """Return a recorded request as its route reads it, and its text; the end of a long upload is made up as silence."""
+    request, route = recording["request"], route_of(recording)
+    takes = route[0].takes if route is not None else None
+    raw = json.dumps(request.get("body")).encode()
+    if "body_head_b64" in request:
+        head = base64.b64decode(request["body_head_b64"])
+        boundary = head.partition(b"\r\n")[0]
+        tail = b"\r\n" + boundary + b"--\r\n"
+        raw = head + bytes(request["body_length"] - len(head) - len(tail)) + tail
+    if takes is None:
+        return request["body"], raw
+    return read_request(takes, raw, request["headers"].get("content-type", ""), request["path"].partition("?")[2])
+
+
+def model_of(recording: Recording, asking: dict[str, Any]) -> str:
+    """Return the model that a recorded request names: in its body, its path, its query, or nowhere."""
+    route = route_of(recording)
+    if route is None:
+        return str(asking.get("model", ""))
+    where = route[0].model
+    named = route[1][where.path] if where.path else look(asking, where.body) if where.body else None
+    return str(named or where.fixed or "")
+
+
+def told(recording: Recording) -> dict[str, Any]:
+    """Return what the recorded request tells of its cost by itself, where the answer reports nothing."""
+    provider = recording["provider"]
+    bound = TABLE[provider].bounds.get(recording["endpoint"])
+    if bound is None or not recording["request"] or recording["response"]["status"] >= 400:
+        return {}
+    asking, _ = asked(recording)
+    model = model_of(recording, asking)
+    rates = CARD.find(provider, model)
+    if rates is None:
+        return {}
+    found = measured(asking, bound_named(provider, bound).measures, rates, model)
+    return {each.unit: each.quantity for each in found if each.quantity}
+
+
 def units_of(name: str, recording: Recording) -> dict[str, Any]:
     """Return what was used: as the corpus says, or as the provider's table does, with its reason."""
     differs = TABLE[recording["provider"]].differs.get(name)
     if differs is not None:
         return dict(differs.usage)
-    return {unit: amount for unit, amount in recording["expected"].items() if unit != "model"}
+    return {unit: exact(amount) for unit, amount in recording["expected"].items() if unit != "model"}
+
+
+def exact(amount: Any) -> Any:
+    """Return a quantity of a recording as one of ours: a decimal, not a float."""
+    return Decimal(repr(amount)) if isinstance(amount, float) else amount

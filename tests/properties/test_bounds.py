@@ -7,11 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from doubles.recordings import TABLE, Recording, bound_named, needs_corpus, recordings, route_of
+from doubles.recordings import TABLE, Recording, asked, bound_named, exact, model_of, needs_corpus, recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.bounds.asking import affordable, need, output_limit
+from proxy.bounds.measures import variant
 from proxy.bounds.references import references
 from proxy.bounds.search import Search
 from proxy.bounds.spec import (
@@ -182,17 +183,8 @@ def bounded() -> Iterator[tuple[str, Recording, BoundSpec]]:
         bound = TABLE[provider].bounds.get(call["endpoint"])
         if bound is None or call["framing"] == "websocket" or name in TABLE[provider].above:
             continue
-        if request and isinstance(request.get("body"), dict) and "[elided " not in json.dumps(request["body"]):
+        if request and request.get("body", {}) is not None and "[elided " not in json.dumps(request.get("body")):
             yield name, call, bound_named(provider, bound)
-
-
-def asked_model(call: Recording) -> str:
-    """Return the model that a recorded request names: in its body, or in its path."""
-    route = route_of(call)
-    named = call["request"]["body"].get("model")
-    if route is not None and route[0].model.path:
-        named = route[1][route[0].model.path]
-    return str(named or (route[0].model.fixed if route is not None else ""))
 
 
 @needs_corpus
@@ -201,18 +193,20 @@ def test_recorded_calls_stay_below_their_bounds() -> None:
     card = load_rates(ROOT / "rates")
     compared = Counter[str]()
     for name, call, spec in bounded():
-        provider, body, model = call["provider"], call["request"]["body"], asked_model(call)
+        provider, (body, text) = call["provider"], asked(call)
+        model = model_of(call, body)
         rates = card.find(provider, model)
         if rates is None:
             assert call["response"]["status"] >= 400 or model in TABLE[provider].unpriced, name
             continue
         prices = Prices(card, MarginTable(), "t", provider)
-        found = worst(body, Search(json.dumps(body).encode()), spec, rates, prices, model, {}, date=DATE)
-        usage = dict(call["expected"])
+        found = worst(body, Search(text), spec, rates, prices, model, {}, date=DATE)
+        usage = {unit: exact(amount) for unit, amount in call["expected"].items()}
         answered = usage.pop("model", model)
         used = [(answered, usage), *(call.get("expected_other_models") or {}).items()]
         tokens = sum(quantity for unit, quantity in usage.items() if unit.startswith(("input", "cache")))
-        parts = [Used(m, card.find(provider, m) or rates, u, Conditions(None, tokens, DATE)) for m, u in used]
+        tier = variant(body, spec.variants, rates)
+        parts = [Used(m, card.find(provider, m) or rates, u, Conditions(tier, tokens, DATE)) for m, u in used]
         charge = price(prices, parts).charge_nanos
         assert charge <= need(found, "strict").ask.most, name
         compared[provider] += 1

@@ -104,6 +104,10 @@ CHOICES = (
 )
 
 
+TIERS = ("standard/square", "hd/wide", "hd/512x512", "3/square", "annotated")
+DRAWN = ModelRates(("m",), tuple(Rate("images", "1", tier=tier) for tier in TIERS))
+
+
 @pytest.mark.parametrize(
     ("body", "tier"),
     [
@@ -112,12 +116,13 @@ CHOICES = (
         ({"quality": "hd", "size": "512x512"}, "hd/512x512"),
         ({"quality": None, "size": ""}, "standard/square"),
         ({"quality": 3}, "3/square"),
+        ({"quality": "auto"}, None),
     ],
 )
-def test_choices_make_a_tier(body: Any, tier: str) -> None:
-    assert variant(body, CHOICES) == tier
+def test_choices_make_a_tier_if_the_rates_know_it(body: Any, tier: str | None) -> None:
+    assert variant(body, CHOICES, DRAWN) == tier
 
 
 def test_a_choice_may_only_matter_if_it_is_made() -> None:
-    assert variant({"format": {"type": "json"}}, (Variant("format", given="annotated"),)) == "annotated"
-    assert variant({}, (Variant("format", given="annotated"),)) is None
+    assert variant({"format": {"type": "json"}}, (Variant("format", given="annotated"),), DRAWN) == "annotated"
+    assert variant({}, (Variant("format", given="annotated"),), DRAWN) is None

@@ -345,7 +345,7 @@ def test_an_answer_without_a_byte_delivers_nothing() -> None:
 
 def test_subtitles_are_output() -> None:
     found = heard(b"[Musik]", " ä".encode(), textual=True)
-    assert (found.output_bytes, found.output_events, found.delivered, found.complete) == (10, 2, False, True)
+    assert (found.output_bytes, found.output_events, found.delivered, found.complete) == (10, 1, False, True)
 
 
 def test_pictures_in_a_document_are_delivered() -> None:
