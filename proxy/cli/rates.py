@@ -12,6 +12,7 @@ from proxy.cli.client import Answer, operator, segment
 from proxy.cli.command import Group
 from proxy.cli.complete import tenant_names
 from proxy.cli.files import config_file
+from proxy.cli.price_lists import draft
 from proxy.cli.show import Document, facts, heading, show, table
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _USUAL = ("input_tokens", "cache_read_tokens", "output_tokens")
 @click.group(cls=Group)
 def rates() -> None:
     """Rates: what providers ask, and what tenants pay."""
+
+
+rates.add_command(draft)
 
 
 @rates.command("list")
