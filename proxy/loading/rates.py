@@ -76,6 +76,13 @@ class _Fee(Struct, frozen=True, forbid_unknown_fields=True):
     rates: tuple[_Row, ...]
 
 
+class _Added(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows that are added to the models of these exact names, whichever file their entry is in. Each has `since`."""
+
+    match: tuple[str, ...]
+    rates: tuple[_Row, ...]
+
+
 class _Region(Struct, frozen=True, forbid_unknown_fields=True):
     """A region that costs `percent` more per unit of `family`, at every model whose first name matches."""
 
@@ -88,7 +95,8 @@ class _Region(Struct, frozen=True, forbid_unknown_fields=True):
 class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A rates file. `per` is what prices are for where no row says; `prefixes` may precede any name.
 
-    `same_as` names integrations whose models are sold here too, at their prices.
+    `same_as` names integrations whose models are sold here too, at their prices. `held_against` names the price lists
+    that all of the integration's rates were held against on the day `checked`, not those of this file alone.
     """
 
     integration: str
@@ -98,34 +106,60 @@ class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
     fees: tuple[_Fee, ...] = ()
     regions: tuple[_Region, ...] = ()
     prefixes: tuple[str, ...] = ()
+    added: tuple[_Added, ...] = ()
+    held_against: tuple[str, ...] = ()
     per: int = 1
     same_as: tuple[SameAs, ...] = ()
 
 
 class _Rule(Struct, frozen=True):
-    """A fee, parsed."""
+    """Rates of some models: a fee, or what was added; parsed."""
 
     match: tuple[str, ...]
     rates: tuple[Rate, ...]
 
 
+class _Uplift(Struct, frozen=True):
+    """What a region's prices of some units are multiplied by, at the models of these names."""
+
+    region: str
+    times: Decimal
+    units: frozenset[str]
+    names: frozenset[str]
+
+    def of(self, rate: Rate) -> Iterator[Rate]:
+        """Yield a rate's twin in the region, if its price differs there."""
+        if rate.region is None and rate.unit in self.units:
+            usd = _shortest(_EXACT.multiply(Decimal(rate.usd), self.times))
+            yield structs.replace(rate, usd=usd, region=self.region)
+
+
 class _Sheet(Struct, frozen=True):
-    """One integration's part of one folder, parsed."""
+    """One integration's part of one folder, parsed.
+
+    `checked` are the days of its files, `held` those of the files that speak for the whole integration.
+    """
 
     models: tuple[ModelRates, ...]
     fees: tuple[_Rule, ...]
-    checked: date
-    sources: tuple[Source, ...] = ()
-    resold: tuple[SameAs, ...] = ()
+    added: tuple[_Rule, ...]
+    uplifts: tuple[_Uplift, ...]
+    checked: tuple[date, ...]
+    held: tuple[date, ...]
+    sources: tuple[Source, ...]
+    resold: tuple[SameAs, ...]
 
     def __add__(self, other: "_Sheet") -> "_Sheet":
-        joined = (self.models + other.models, self.fees + other.fees)
-        checked = min(self.checked, other.checked)
-        return _Sheet(*joined, checked, self.sources + other.sources, self.resold + other.resold)
+        return _Sheet(
+            *(mine + theirs for mine, theirs in zip(structs.astuple(self), structs.astuple(other), strict=True))
+        )
 
 
 class RatesRead(Struct, frozen=True):
-    """A rate card, and when each integration's rates were held against their source: its oldest file counts."""
+    """A rate card, and when each integration's rates were held against their source.
+
+    Its oldest file counts, or the day on which all of it was held against price lists, if that was later.
+    """
 
     card: RateCard
     checked: Mapping[str, date]
@@ -164,7 +198,14 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     sources = tuple(source for sheets in found.values() for sheet in sheets for source in sheet.sources)
     sources += tuple(resold_sources(resold, sources, integrations))
     card = RateCard(_version(integrations, fallbacks), integrations, fallbacks, sources)
-    return RatesRead(card, {name: min(sheet.checked for sheet in sheets) for name, sheets in found.items()})
+    return RatesRead(card, {name: _checked(sheets) for name, sheets in found.items()})
+
+
+def _checked(sheets: Sequence[_Sheet]) -> date:
+    """Return when an integration's rates were checked. A file that only dates others says nothing of its own."""
+    plain = [day for sheet in sheets for day in sheet.checked]
+    held = [day for sheet in sheets for day in sheet.held]
+    return max([*held, *([min(plain)] if plain else [])])
 
 
 def load_units(folder: Path, extra: Path | None = None) -> frozenset[str]:
@@ -240,7 +281,8 @@ class _Reader(Struct, frozen=True):
 
     def sheet(self, content: _RatesFile) -> _Sheet:
         """Return the parsed file."""
-        models, fees, faults = [], [], Faults()
+        models, fees, added, faults = [], [], [], Faults()
+        uplifts: list[_Uplift] = []
         with faults.gather():
             self.head(content)
         for index, region in enumerate(content.regions):
@@ -250,14 +292,27 @@ class _Reader(Struct, frozen=True):
         for index, model in enumerate(content.models):
             with faults.gather():
                 models.append(self.model(f"models[{index}]", model, content))
+                uplifts.extend(self.uplifts(model, models[-1], content))
         for index, fee in enumerate(content.fees):
             with faults.gather():
                 fees.append(_Rule(fee.match, self.rates(f"fees[{index}]", fee.rates)))
+        for index, rows in enumerate(content.added):
+            with faults.gather():
+                added.append(_Rule(rows.match, self.dated(f"added[{index}]", rows)))
         faults.settle()
         names = frozenset(name for model in models for name in model.match)
         checked = content.checked.isoformat()
         source = Source(content.integration, self.path.name, self.own, content.source, checked, names)
-        return _Sheet(tuple(models), tuple(fees), content.checked, (source,), content.same_as)
+        return _Sheet(
+            models=tuple(models),
+            fees=tuple(fees),
+            added=tuple(added),
+            uplifts=tuple(uplifts),
+            checked=() if content.held_against else (content.checked,),
+            held=(content.checked,) if content.held_against else (),
+            sources=(source,),
+            resold=content.same_as,
+        )
 
     def head(self, content: _RatesFile) -> None:
         """Refuse what cannot be said of a whole file."""
@@ -273,13 +328,25 @@ class _Reader(Struct, frozen=True):
             self.fail(f"{where}.match", list(model.match), "name at least one model")
         for key in ("window", "output_max"):
             self.at_least_one(f"{where}.{key}", getattr(model, key))
-        rates = self.rates(where, model.rates)
-        for index, region in enumerate(content.regions):
-            times = self.times(f"regions[{index}]", region)
-            if _covers(region.match, model.match):
-                rates += tuple(self.uplifted(rate, region, times) for rate in rates if self.of_family(rate, region))
         names = tuple(prefix + name for prefix in ("", *content.prefixes) for name in model.match)
-        return ModelRates(names, rates, model.window, model.output_max)
+        return ModelRates(names, self.rates(where, model.rates), model.window, model.output_max)
+
+    def uplifts(self, model: _Model, parsed: ModelRates, content: _RatesFile) -> Iterator[_Uplift]:
+        """Yield what regions ask of a model."""
+        for index, region in enumerate(content.regions):
+            if _covers(region.match, model.match):
+                units = frozenset(name for name, unit in self.units.items() if unit.family == region.family)
+                times = self.times(f"regions[{index}]", region)
+                yield _Uplift(region.region, times, units, frozenset(parsed.match))
+
+    def dated(self, where: str, added: _Added) -> tuple[Rate, ...]:
+        """Return rows that are added to other entries; each says since when."""
+        if not added.match:
+            self.fail(f"{where}.match", list(added.match), "name at least one model")
+        for index, row in enumerate(added.rates):
+            if row.since is None:
+                self.fail(f"{where}.rates[{index}]", row.usd, "add since: and its first UTC date", "has no date")
+        return self.rates(where, added.rates)
 
     def rates(self, where: str, rows: Sequence[_Row]) -> tuple[Rate, ...]:
         """Return the rates of a list of rows; two for the same unit and qualifiers are refused."""
@@ -342,14 +409,6 @@ class _Reader(Struct, frozen=True):
             self.fail(f"{where}.percent", region.percent, f"write 0 to {_PERCENT_MAX}", "is out of range")
         return _EXACT.add(1, percent.scaleb(-2, _EXACT))
 
-    def uplifted(self, rate: Rate, region: _Region, times: Decimal) -> Rate:
-        """Return a rate's twin in a region."""
-        return structs.replace(rate, usd=_shortest(_EXACT.multiply(Decimal(rate.usd), times)), region=region.region)
-
-    def of_family(self, rate: Rate, region: _Region) -> bool:
-        """Tell whether a region's percentage applies to a rate."""
-        return rate.region is None and self.units[rate.unit].family == region.family
-
     def at_least_one(self, where: str, number: int | None) -> None:
         """Refuse a count below 1."""
         if number is not None and number < 1:
@@ -363,15 +422,42 @@ class _Reader(Struct, frozen=True):
 def _overlay(*sheets: _Sheet) -> tuple[ModelRates, ...]:
     """Join an integration's sheets, strongest first; a name counts where it comes first. Add the fees."""
     fees = [fee for sheet in sheets for fee in sheet.fees]
+    added = [rule for sheet in reversed(sheets) for rule in sheet.added]
     taken: set[str] = set()
-    joined = []
+    joined: list[ModelRates] = []
     for sheet in sheets:
         for model in sheet.models:
             names = tuple(name for name in model.match if name not in taken)
             if names:
-                joined.append(_with_fees(structs.replace(model, match=names), model.match, fees))
+                uplifts = [each for each in sheet.uplifts if model.match[0] in each.names]
+                own = _with_regions(structs.replace(model, match=names), uplifts)
+                joined.extend(_with_added(own, _with_fees(own, model.match, fees), added, uplifts))
         taken.update(name for model in sheet.models for name in model.match)
     return tuple(joined)
+
+
+def _with_regions(model: ModelRates, uplifts: Sequence[_Uplift]) -> ModelRates:
+    """Add what the regions ask."""
+    dearer = tuple(twin for uplift in uplifts for rate in model.rates for twin in uplift.of(rate))
+    return structs.replace(model, rates=model.rates + dearer) if dearer else model
+
+
+def _with_added(
+    own: ModelRates, model: ModelRates, added: Sequence[_Rule], uplifts: Sequence[_Uplift]
+) -> Iterator[ModelRates]:
+    """Yield a model with what was added to it; in parts, where its names were not all added the same.
+
+    `own` is the model without fees: regions cost more of what is its own.
+    """
+    parts: dict[tuple[Rate, ...], list[str]] = {}
+    for name in model.match:
+        rows = tuple(rate for rule in added if name in rule.match for rate in rule.rates)
+        parts.setdefault(rows, []).append(name)
+    fees = model.units - own.units
+    for rows, names in parts.items():
+        twins = [twin for uplift in uplifts for rate in rows if rate.unit not in fees for twin in uplift.of(rate)]
+        rates = {(rate.unit, rate.rank, rate.tier, rate.region): rate for rate in (*model.rates, *rows, *twins)}
+        yield structs.replace(model, match=tuple(names), rates=tuple(rates.values()))
 
 
 def _with_fees(model: ModelRates, names: tuple[str, ...], fees: Sequence[_Rule]) -> ModelRates:

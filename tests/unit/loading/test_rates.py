@@ -102,6 +102,56 @@ models:
         assert fee("m3") == fee("other") == [("7", "")]
         assert all("output_tokens" in found(card, name).units for name in ("m1", "m2", "other"))
 
+    def test_rows_are_added_to_entries_of_other_files_from_a_day_on(self, write: Callable[..., Path]) -> None:
+        base = """
+regions: [{region: us, percent: "10", family: tokens, match: ["*"]}]
+fees: [{match: ["*"], rates: [{unit: web_searches, usd: "5"}]}]
+models: [{match: [m, n, "m-*"], window: 9, rates: [{usd: {input_tokens: "1", output_tokens: "2"}}]}]
+"""
+        more = """
+held_against: [a list]
+added:
+  - match: [m, "m-*", gone]
+    rates:
+      - {since: 2026-12-01, usd: {input_tokens: "3", web_searches: "6"}}
+      - {since: 2026-12-01, tier: x, usd: {input_tokens: "7"}}
+"""
+        card = load_rates(write(p=HEAD + base), write("own", units=None, p=HEAD + more))
+
+        def usd(name: str, unit: str, date: str, **told: str) -> str | None:
+            rate = found(card, name).choose(unit, Conditions(date=date, **told))
+            return rate and rate.usd
+
+        assert usd("m", "input_tokens", "2026-11-30") == "1"
+        assert usd("m", "input_tokens", "2026-12-01") == "3"
+        assert usd("m-1", "input_tokens", "2026-12-01", tier="x") == "7"
+        assert usd("m", "input_tokens", "2026-12-01", region="us") == "3.3"
+        assert usd("m", "input_tokens", "2026-11-30", region="us") == "1.1"
+        assert usd("m", "output_tokens", "2026-12-01") == "2"
+        assert usd("m", "web_searches", "2026-11-30") == "5"
+        assert usd("m", "web_searches", "2026-12-01", region="us") == "6"
+        assert usd("n", "input_tokens", "2026-12-01") == "1"
+        assert found(card, "m").window == found(card, "n").window == 9
+        assert card.find("p", "gone") is None
+
+    def test_of_two_files_that_add_the_operators_counts(self, write: Callable[..., Path]) -> None:
+        add = 'added: [{match: [m], rates: [{since: 2026-12-01, unit: input_tokens, usd: "%s"}]}]\n'
+        card = load_rates(write(p=ONE, q=HEAD + add % 3), write("own", units=None, p=HEAD + add % 4))
+        rate = found(card, "m").choose("input_tokens", Conditions(date="2026-12-02"))
+        assert rate is not None
+        assert rate.usd == "4"
+
+    @pytest.mark.parametrize(
+        ("held", "checked"), [("", "2026-11-01"), ("2026-12-24", "2026-12-24"), ("2026-10-01", "2026-11-01")]
+    )
+    def test_checked_is_the_oldest_file_s_day_or_that_of_the_lists(
+        self, write: Callable[..., Path], held: str, checked: str
+    ) -> None:
+        files = {"p": ONE, "q": ONE.replace("2026-11-21", "2026-11-01").replace("[m]", "[n]")}
+        if held:
+            files["held"] = HEAD.replace("2026-11-21", held) + "held_against: [a list]\n"
+        assert read_rates(write(**files)).checked == {"p": date.fromisoformat(checked)}
+
     def test_a_region_costs_its_percentage_more_in_every_tier(self, write: Callable[..., Path]) -> None:
         rows = """
 regions: [{region: us, percent: "12.5", family: tokens, match: ["m*"]}]
@@ -247,7 +297,7 @@ BAD_FILES = {
         row('unit: input_tokens, usd: "1", from: 2026-01-01'),
         f"{ROW}.from: there is no such key; known here: context_above, per",
     ),
-    "unknown top key": (ONE + "currency: EUR\n", "at currency: there is no such key; known here: checked, fees"),
+    "unknown top key": (ONE + "currency: EUR\n", "at currency: there is no such key; known here: added, checked, fees"),
     "per": (row('unit: input_tokens, usd: "1", per: 0'), f"{ROW}.per: 0 is too small; write a whole number from 1 up"),
     "per of the file": (row('unit: input_tokens, usd: "1"', "per: 0\n"), "at per: 0 is too small; write a whole"),
     "per fraction": (
@@ -301,6 +351,14 @@ BAD_FILES = {
     "fee": (
         ONE + 'fees: [{match: ["*"], rates: [{unit: web_search, usd: "1"}]}]\n',
         "at fees[0].rates[0]: 'web_search' is no unit; did you mean web_searches?",
+    ),
+    "an addition without a day": (
+        ONE + 'added: [{match: [m], rates: [{unit: input_tokens, usd: "1"}]}]\n',
+        "at added[0].rates[0]: '1' has no date; add since: and its first UTC date",
+    ),
+    "an addition to nothing": (
+        ONE + 'added: [{match: [], rates: [{since: 2026-12-01, unit: input_tokens, usd: "1"}]}]\n',
+        "at added[0].match: [] cannot be used; name at least one model",
     ),
     "percent": (
         ONE + 'regions: [{region: us, percent: "-5", family: tokens, match: ["*"]}]\n',
@@ -528,13 +586,6 @@ def test_a_card_knows_the_file_of_every_model(write: Callable[..., Path]) -> Non
     assert (mine.file, mine.own, mine.source, mine.checked) == ("mine.yaml", True, "a contract", "2026-11-21")
     assert theirs is not None
     assert (theirs.file, theirs.own, theirs.source) == ("p.yaml", False, "somewhere")
-
-
-def test_every_built_in_model_has_a_source() -> None:
-    card = load_rates(shipped("rates"))
-    for integration, models in card.integrations.items():
-        assert all(card.source_of(integration, model) is not None for model in models)
-    assert not any(source.own for source in card.sources)
 
 
 def test_a_card_s_version_is_that_of_its_prices_alone(write: Callable[..., Path]) -> None:

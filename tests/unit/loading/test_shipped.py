@@ -6,6 +6,7 @@ import pytest
 
 from proxy.errors import BadConfig
 from proxy.loading import shipped as module
+from proxy.loading.rates import load_rates
 from proxy.loading.shipped import shipped
 
 
@@ -28,3 +29,10 @@ def test_a_broken_installation_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "_PACKAGE", tmp_path / "proxy")
     with pytest.raises(BadConfig, match="the folder 'rates' is missing from this installation; install Faregate again"):
         shipped("rates")
+
+
+def test_every_built_in_model_has_a_source() -> None:
+    card = load_rates(shipped("rates"))
+    for integration, models in card.integrations.items():
+        assert all(card.source_of(integration, model) is not None for model in models)
+    assert not any(source.own for source in card.sources)
