@@ -231,7 +231,7 @@ async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | Non
         await relay.complete(charge_headers(bill, receipt))
         return
     if end.fault is not None and relay is not None and call.sink.started:
-        await relay.break_off(envelope.event(end.fault, call.id))
+        await relay.break_off(envelope.event(end.fault, call.id, relay.framing))
     elif end.fault is not None:
         await refuse_call(call.sink, end.fault, envelope, call.id)
     if relay is not None:

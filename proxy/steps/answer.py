@@ -26,6 +26,8 @@ async def refuse_call(sink: Sink, refused: Refused, envelope: Envelope, call_id:
         ("faregate-call-id", call_id),
         ("faregate-refusal", refusal.code),
     ]
+    if envelope.headers:
+        headers += envelope.heads(refused, call_id)
     if not refusal.retryable:
         headers.append(("x-should-retry", "false"))
     await sink.send(refusal.status, headers, envelope.render(refused, call_id))

@@ -77,6 +77,7 @@ class Relay:
     ) -> None:
         self.status = answer.status
         self.head = head
+        self.framing = meter.framing
         self.whole = False
         self._answer = answer
         self._sink = sink
@@ -122,9 +123,15 @@ class Relay:
     async def break_off(self, event: bytes) -> None:
         """End a stream that failed: the provider's own error event if a whole event was sent last, then the cut."""
         plain = not value_of(self.head, "content-encoding")
-        if event and plain and self._meter.framing is Framing.SSE and self._boundary:
+        if event and plain and self._between_events():
             await self._sink.write(event)
         self._sink.cut()
+
+    def _between_events(self) -> bool:
+        """Tell whether an event of ours may follow what was sent."""
+        if self._meter.framing is Framing.FRAMES:
+            return not self._kept and self._reader is not None and self._reader.between
+        return self._meter.framing is Framing.SSE and self._boundary
 
     def _take_kept(self) -> bytes:
         kept = b"".join(self._kept)

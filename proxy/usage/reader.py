@@ -5,6 +5,7 @@ what cannot be read is left out, and the reading says `unparsed`.
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,11 +18,14 @@ from proxy.usage.seen import Seen
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.decoding import Decoder
 from proxy.wire.elements import ElementSplitter, closed
+from proxy.wire.event_stream import FrameSplitter
 from proxy.wire.framing import Framing, sniff, unblank
 from proxy.wire.lines import LineSplitter
 from proxy.wire.paths import find_all
 from proxy.wire.slim import Slimmer
 from proxy.wire.sse import SseSplitter
+
+Splitter = SseSplitter | LineSplitter | ElementSplitter | FrameSplitter
 
 DOCUMENT_BYTES_MAX = 64 << 20
 """A JSON answer that is longer without its ballast is not read."""
@@ -42,8 +46,9 @@ class Reader:
         self._expected = framing
         self._framing: Framing | None = None
         self._decoder = Decoder(encoding) if encoding else None
-        self._slimmer = Slimmer()
-        self._splitter: SseSplitter | LineSplitter | ElementSplitter | None = None
+        # Frames have a checksum over every byte, so nothing may be left out of them.
+        self._slimmer = Slimmer() if framing is not Framing.FRAMES else None
+        self._splitter: Splitter | None = None
         self._whole: list[bytes] = []
         self._size = 0
         self._seen = Seen()
@@ -66,6 +71,8 @@ class Reader:
         """Whether an answer of this kind says itself that it is over; else its last byte is its end."""
         if self._expected is Framing.SSE:
             return not self._spec.unmarked
+        if self._expected is Framing.FRAMES:
+            return True  # a frame says how long it is
         return self._expected is Framing.NDJSON and bool(self._spec.end)
 
     def see_headers(self, headers: Iterable[tuple[str, str]]) -> None:
@@ -77,11 +84,17 @@ class Reader:
             if name is not None and number is not None:
                 self._seen.see_field(name, number)
 
+    @property
+    def between(self) -> bool:
+        """Whether what came so far of an answer in frames are whole frames."""
+        return isinstance(self._splitter, FrameSplitter) and self._splitter.between
+
     def feed(self, data: bytes) -> None:
         """Read on."""
         if self._decoder is not None:
             data = self._decoder.feed(data)
-        data = self._slimmer.feed(data)
+        if self._slimmer is not None:
+            data = self._slimmer.feed(data)
         if self._framing is None:
             if self._spec.binary and self._expected is Framing.NONE:
                 self._framing = Framing.NONE  # sound, or text, that happens to begin like a document
@@ -114,6 +127,8 @@ class Reader:
             self._parsed = not self._unparsed and not self._spec.end
         elif isinstance(splitter, ElementSplitter):
             self._parsed = splitter.complete
+        elif isinstance(splitter, FrameSplitter):
+            self._parsed = splitter.between and not self._spec.end
         elif self._framing is Framing.JSON and not self._parsed:
             self._document_at_end()
         elif self._spec.binary and self._framing is Framing.NONE:
@@ -128,6 +143,9 @@ class Reader:
                     self._document(event.data)
                 elif not event.parsed:
                     self._unparsed = True
+        elif type(splitter) is FrameSplitter:
+            texts = splitter.feed(data)
+            self._documents(map(self._inside, texts) if self._plan.inside else texts)
         elif type(splitter) is LineSplitter or type(splitter) is ElementSplitter:
             self._documents(splitter.feed(data))
         elif self._framing is Framing.NONE:
@@ -154,6 +172,16 @@ class Reader:
                 self._unparsed = True
             elif text:
                 self._document(text)
+
+    def _inside(self, text: bytes | None) -> bytes | None:
+        """Return the document that a frame's document holds as base64; the frame's own if it holds none."""
+        if text is None:
+            return None
+        try:
+            held = find_all(self._plan.inside, json.loads(text))
+            return b64decode(held[0], validate=True) if held else text
+        except (ValueError, TypeError, RecursionError):
+            return None
 
     def _document(self, text: bytes) -> None:
         """Read one document of a stream."""
@@ -224,7 +252,7 @@ class Reader:
             self._seen.output_events = 1 if ways[0].output_bytes else 0
 
 
-def _splitter(framing: Framing) -> SseSplitter | LineSplitter | ElementSplitter | None:
+def _splitter(framing: Framing) -> Splitter | None:
     match framing:
         case Framing.SSE:
             return SseSplitter()
@@ -232,5 +260,7 @@ def _splitter(framing: Framing) -> SseSplitter | LineSplitter | ElementSplitter 
             return LineSplitter()
         case Framing.JSON_ARRAY:
             return ElementSplitter()
+        case Framing.FRAMES:
+            return FrameSplitter()
         case Framing.JSON | Framing.NONE:
             return None

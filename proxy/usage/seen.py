@@ -131,6 +131,11 @@ class Seen:
             except (ValueError, RecursionError):
                 self.output_bytes += 1
 
+    def see_packed_output(self, value: Any) -> None:
+        """Visible output in base64: what it unpacks to is as long as three quarters of it."""
+        if type(value) is str:
+            self.output_bytes += len(value.rstrip("=")) * 3 // 4
+
     def see_end(self, value: Any) -> None:
         """The answer says that it is over."""
         if is_there(value):

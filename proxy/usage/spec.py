@@ -144,6 +144,7 @@ class Plan(Struct, frozen=True):
     parts: tuple[Step, ...]
     part_model: tuple[Step, ...]
     cost: tuple[Step, ...]
+    inside: tuple[Step, ...]
 
 
 class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -158,7 +159,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
-    `binary` the answer may itself be that, or plain text, and no JSON.
+    `binary` the answer may itself be that, or plain text, and no JSON. In frames, `inside` is where one holds its
+    document as base64; `packed_output` are paths of output that is base64.
     """
 
     source: str
@@ -174,7 +176,9 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     counts: dict[str, Count] = {}
     cost: Cost | None = None
     objects: tuple[Objects, ...] = ()
+    inside: str = ""
     output: tuple[str, ...] = ()
+    packed_output: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     end: tuple[str, ...] = ()
     end_data: tuple[str, ...] = ()
@@ -221,6 +225,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             parts=parse_path(self.parts.at) if self.parts else (),
             part_model=parse_path(self.parts.model) if self.parts else (),
             cost=parse_path(self.cost.at) if self.cost else (),
+            inside=parse_path(self.inside) if self.inside else (),
         )
 
     def _rules(self) -> Iterator[Rule]:
@@ -240,6 +245,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
                 yield from ((join_paths(root, path), _object(objects.kind)) for path in objects.at)
         yield from ((path, Seen.see_output) for path in self.output)
         yield from ((path, Seen.see_media) for path in self.media)
+        yield from ((path, Seen.see_packed_output) for path in self.packed_output)
         yield from ((path, Seen.see_failure) for path in self.failed)
         yield from ((path, Seen.see_end) for path in self.end)
         yield from ((path, Seen.see_final) for path in self.final)

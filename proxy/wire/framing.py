@@ -5,12 +5,15 @@ from functools import lru_cache
 
 
 class Framing(StrEnum):
-    """One document; server-sent events; one document a line; one array whose elements come one by one; none."""
+    """One document; server-sent events; one document a line; one array whose elements come one by one; AWS frames;
+    none.
+    """
 
     JSON = "json"
     SSE = "sse"
     NDJSON = "ndjson"
     JSON_ARRAY = "json_array"
+    FRAMES = "frames"
     NONE = "none"
 
 
@@ -23,6 +26,7 @@ _LINES = frozenset(
         "application/stream+json",
     }
 )
+_FRAMES = "application/vnd.amazon.eventstream"
 _MEDIA = ("audio/", "image/", "video/", "font/", "multipart/")
 _EVENT_FIELDS = b"deir:"
 """First bytes of an event stream: `data`, `event`, `id`, `retry`, a comment. None of them can begin JSON."""
@@ -46,6 +50,8 @@ def framing_of(
         return Framing.SSE
     if kind in _LINES:
         return Framing.NDJSON
+    if kind == _FRAMES:
+        return Framing.FRAMES
     if binary and kind and not kind.endswith("json"):
         return Framing.NONE
     if streamed:
@@ -69,8 +75,8 @@ def unblank(head: bytes) -> bytes:
 def sniff(expected: Framing, head: bytes) -> Framing | None:
     """Correct a framing by the first bytes of the body; None while these are only blanks.
 
-    JSON where events were due is an answer that was not streamed; an array there is streamed by its elements. JSON
-    under the name of something else is JSON.
+    JSON where events or frames were due is an answer that was not streamed; an array instead of events is streamed by
+    its elements. JSON under the name of something else is JSON.
     Markup is an error page of something in between and is not read at all.
     """
     first = unblank(head)[:1]
@@ -80,6 +86,8 @@ def sniff(expected: Framing, head: bytes) -> Framing | None:
         return expected
     if expected is Framing.NONE or first == b"<":
         return Framing.JSON if first in b"{[" else Framing.NONE
+    if expected is Framing.FRAMES:
+        return Framing.JSON if first in b"{[" else expected
     if expected is Framing.SSE and first == b"{":
         return Framing.JSON
     if expected is Framing.SSE and first == b"[":

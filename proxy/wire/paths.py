@@ -6,6 +6,7 @@
     [type=error|fatal]                     alternatives; at the start of a path: the document itself
     output[type=a,action.type=b].id        several conditions, on members at any depth
     [!type].text                           a member that is missing or null
+    assessments.*.usage                    every member of an object, whatever its name
     .                                      the document itself
 
 Paths are compiled when a data file is loaded. Following one never raises: what does not fit is not found.
@@ -28,6 +29,10 @@ class Member(Struct, frozen=True):
 
 class Each(Struct, frozen=True):
     """Go to every element of an array."""
+
+
+class Every(Struct, frozen=True):
+    """Go to every member of an object, whatever its name."""
 
 
 class Condition(Struct, frozen=True):
@@ -62,7 +67,7 @@ class Where(Struct, frozen=True):
         return True
 
 
-Step = Member | Each | Where
+Step = Member | Each | Every | Where
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
@@ -76,9 +81,9 @@ def parse_path(text: str) -> tuple[Step, ...]:
         if match is None or (not match[1] and not (match[2] and at == 0)) or match[0] == ".":
             raise ValueError(f"{text!r} is not a path: stuck at {text[at:]!r}")
         if match[1]:
-            if not _NAME.fullmatch(match[1]):
+            if match[1] != "*" and not _NAME.fullmatch(match[1]):
                 raise ValueError(f"{text!r} is not a path: {match[1]!r} is not a name")
-            steps.append(Member(match[1]))
+            steps.append(Every() if match[1] == "*" else Member(match[1]))
         brackets = re.findall(r"\[([^\]]*)\]", match[2])
         steps += [Where(parse_conditions(bracket)) if bracket else Each() for bracket in brackets]
         at = match.end()
@@ -125,7 +130,10 @@ def find_all(steps: tuple[Step, ...], value: Any) -> list[Any]:
 def _spread(steps: tuple[Step, ...], value: Any) -> list[Any]:
     """Follow a path that leads to several places."""
     step, rest = steps[0], steps[1:]
-    places = value if type(value) is list else [value] if isinstance(step, Where) else []
+    if isinstance(step, Every):
+        places = list(value.values()) if type(value) is dict else []
+    else:
+        places = value if type(value) is list else [value] if isinstance(step, Where) else []
     if isinstance(step, Where):
         places = [place for place in places if step.holds(place)]
     return [hit for place in places if place is not None for hit in find_all(rest, place)]

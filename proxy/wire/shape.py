@@ -4,7 +4,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from proxy.wire.paths import Member, Step, Where
+from proxy.wire.paths import Every, Member, Step, Where
 
 _Scalar = str | int | float | bool | None
 
@@ -27,6 +27,8 @@ class Shape:
         for step in steps:
             if isinstance(step, Member):
                 shape = shape.member(step.name)
+            elif isinstance(step, Every):
+                break  # names are not known, so all of it is needed
             elif isinstance(step, Where):
                 for condition in step.conditions:
                     place = shape

@@ -6,7 +6,7 @@ Each path ends in a sink, a function that takes the value found there. Paths tha
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from proxy.wire.paths import Each, Member, Step, Where
+from proxy.wire.paths import Each, Every, Member, Step, Where
 
 T = TypeVar("T")
 
@@ -16,13 +16,14 @@ Sink = Callable[[T, Any], None]
 class Tree(Generic[T]):
     """One place in a document: the sinks of the paths that end here, and the ways on."""
 
-    __slots__ = ("each", "members", "sinks", "ways_on", "where")
+    __slots__ = ("each", "every", "members", "sinks", "ways_on", "where")
 
     def __init__(self) -> None:
         self.sinks: tuple[Sink[T], ...] = ()
         self.ways_on = False
         self.members: dict[str, Tree[T]] = {}
         self.each: Tree[T] | None = None
+        self.every: Tree[T] | None = None
         self.where: tuple[tuple[Where, Tree[T]], ...] = ()
 
     def add(self, steps: tuple[Step, ...], sink: Sink[T]) -> None:
@@ -53,6 +54,10 @@ class Tree(Generic[T]):
                 else:
                     for sink in tree.sinks:
                         sink(context, below)
+        if self.every is not None:
+            for below in value.values():
+                if below is not None:
+                    self.every.walk(context, below)
         for where, there in self.where:
             if where.holds(value):
                 there.walk(context, value)
@@ -75,6 +80,9 @@ class Tree(Generic[T]):
             case Each():
                 self.each = self.each or Tree()
                 return self.each
+            case Every():
+                self.every = self.every or Tree()
+                return self.every
             case Where():
                 for known, below in self.where:
                     if known == step:

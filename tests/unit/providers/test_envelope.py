@@ -6,6 +6,8 @@ import pytest
 
 from proxy.errors import Refusal, Refused
 from proxy.providers.envelope import Envelope
+from proxy.wire.event_stream import FrameSplitter
+from proxy.wire.framing import Framing
 from proxy.wire.sse import SseSplitter
 
 MONEY = Refused(Refusal.BALANCE_EXHAUSTED, "Top up {code}.", held="0.5", needed="1")
@@ -74,3 +76,16 @@ def test_rendering_leaves_the_template_as_it_was() -> None:
     first = ENVELOPE.render(MONEY, "call_1")
     ENVELOPE.render(Refused(Refusal.INVALID_KEY, "other", extra=1), "call_2")
     assert ENVELOPE.render(MONEY, "call_1") == first
+
+
+def test_a_stream_of_frames_ends_with_an_exception() -> None:
+    envelope = Envelope(body={}, types={}, default_type="", stream={"message": "{message}"}, stream_frame="internal")
+    documents = FrameSplitter().feed(envelope.event(MONEY, "", Framing.FRAMES))
+    assert documents == [b'{"exception":{"internal":{"message":"Top up {code}."}}}']
+    assert ENVELOPE.event(MONEY, "", Framing.FRAMES) == b""
+
+
+def test_headers_are_filled_like_the_body() -> None:
+    envelope = Envelope(body={}, types={"402": "Quota"}, default_type="", headers={"x-errortype": "{type}", "x": "y"})
+    assert envelope.heads(MONEY, "") == [("x-errortype", "Quota"), ("x", "y")]
+    assert ENVELOPE.heads(MONEY, "") == []

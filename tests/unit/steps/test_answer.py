@@ -5,6 +5,7 @@ import json
 import pytest
 from doubles.acme import CALL, ENVELOPE, TENANT, PaperSink
 from doubles.books import make_bill
+from msgspec import structs
 
 from proxy.errors import Refusal, Refused
 from proxy.ledger.call import Receipt
@@ -27,6 +28,12 @@ async def test_a_refusal_in_the_envelope_of_the_provider() -> None:
         "error": {"message": "Top up.", "kind": "no_money", "code": "balance_exhausted", "held": "0", "needed": "1"}
     }
     assert sink.ended == "whole"
+
+
+async def test_an_envelope_may_have_headers_of_its_own() -> None:
+    sink, envelope = PaperSink(), structs.replace(ENVELOPE, headers={"x-errortype": "{type}"})
+    await refuse_call(sink, Refused(Refusal.BALANCE_EXHAUSTED, "Top up."), envelope, CALL)
+    assert dict(sink.headers)["x-errortype"] == "no_money"
 
 
 @pytest.mark.parametrize("refusal", list(Refusal))

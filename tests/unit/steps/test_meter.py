@@ -31,6 +31,7 @@ from proxy.steps import meter
 from proxy.steps.meter import HeldBytes, Own, Relay, added_by, begin_relay
 from proxy.upstream.door import Failure, UpstreamFailed
 from proxy.usage.certainty import Certainty
+from proxy.wire.event_stream import write_frame
 from proxy.wire.framing import Framing
 
 JSON = json.dumps(
@@ -373,6 +374,36 @@ async def test_nothing_is_said_in_the_middle_of_an_event() -> None:
         await relay.run()
     await relay.break_off(b"data: error\n\n")
     assert (sink.sent, sink.ended) == (delta("a")[:9], "cut")
+
+
+FRAMED = (("content-type", "application/vnd.amazon.eventstream"),)
+FRAME = write_frame({":event-type": "x"}, b"{}")
+
+
+@pytest.mark.parametrize(("sent", "said"), [(FRAME, True), (FRAME + FRAME[:9], False)])
+async def test_a_stream_of_frames_is_only_interrupted_between_them(sent: bytes, said: bool) -> None:
+    relay, sink = relay_of(streamed(sent, UpstreamFailed(Failure.CUT, sent=True), headers=FRAMED), ASKED)
+    with pytest.raises(UpstreamFailed):
+        await relay.run()
+    await relay.break_off(FRAME)
+    assert relay.framing is Framing.FRAMES
+    assert (sink.sent, sink.ended) == (sent + (FRAME if said else b""), "cut")
+
+
+@pytest.mark.parametrize(("sent", "is_whole"), [(FRAME, True), (FRAME + FRAME[:-1], False)])
+async def test_frames_end_with_a_whole_one_however_the_connection_ends(sent: bytes, is_whole: bool) -> None:
+    relay, _ = relay_of(streamed(sent, headers=FRAMED), ASKED)
+    await relay.run()
+    assert relay.whole is is_whole
+
+
+async def test_usage_in_the_head_is_read() -> None:
+    endpoint = make_endpoint()
+    endpoint = structs.replace(endpoint, reader=structs.replace(endpoint.reader, headers={"prompt": "x-in"}))
+    permit = make_permit(route=make_route(endpoint))
+    relay, _ = relay_of(PaperAnswer(b"{}", headers=(("content-type", "application/json"), ("X-In", "9"))), permit)
+    await relay.run()
+    assert relay.reading().usage == {"input_tokens": 9}
 
 
 async def test_dropping_lets_go_of_the_answer() -> None:

@@ -1,5 +1,6 @@
 """Bytes in, a reading out, whatever happens on the way."""
 
+import base64
 import gzip
 import json
 from typing import Any
@@ -13,6 +14,7 @@ from proxy.usage.certainty import Certainty
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
 from proxy.usage.spec import ReaderSpec
+from proxy.wire.event_stream import write_frame
 from proxy.wire.framing import Framing
 
 SPEC = msgspec.convert(
@@ -351,3 +353,75 @@ def test_subtitles_are_output() -> None:
 def test_pictures_in_a_document_are_delivered() -> None:
     assert read(Framing.JSON, b'{"audio": "AAAA"}', spec=SOUND).delivered
     assert not read(Framing.JSON, b'{"audio": ""}', spec=SOUND).delivered
+
+
+# --- Frames
+
+FRAMES = msgspec.convert(
+    {
+        "source": "here",
+        "inside": "chunk.bytes",
+        "usage": ["metadata.usage", "usage"],
+        "units": {"input_tokens": "prompt"},
+        "output": ["delta.text", "text"],
+        "packed_output": ["said.bytes"],
+        "failed": ["exception"],
+    },
+    ReaderSpec,
+)
+
+
+def frame(name: str, payload: Any, kind: str = "event") -> bytes:
+    return write_frame({":message-type": kind, f":{kind}-type": name}, json.dumps(payload).encode())
+
+
+def packed(document: Any) -> dict[str, str]:
+    return {"bytes": base64.b64encode(json.dumps(document).encode()).decode()}
+
+
+def test_frames_are_documents_and_may_hold_others() -> None:
+    stream = frame("delta", {"text": "abc"}) + frame("chunk", packed({"text": "de"})) + frame("said", packed("f"))
+    found = read(Framing.FRAMES, stream + frame("metadata", {"usage": {"prompt": 7}}), spec=FRAMES)
+    assert (found.usage, found.output_bytes) == ({"input_tokens": 7}, 3 + 2 + 3)
+    assert found.complete
+    assert not found.unparsed
+
+
+@pytest.mark.parametrize("chunk", [{"bytes": "no base64"}, {"bytes": 3}, {"bytes": "bm8="}])
+def test_what_a_frame_does_not_hold_is_unparsed(chunk: Any) -> None:
+    found = read(Framing.FRAMES, frame("chunk", chunk) + frame("metadata", {"usage": {"prompt": 7}}), spec=FRAMES)
+    assert found.unparsed
+    assert found.usage == {"input_tokens": 7}
+
+
+def test_frames_that_are_cut_or_broken_are_not_complete() -> None:
+    stream = frame("delta", {"text": "abc"}) + frame("metadata", {"usage": {"prompt": 7}})
+    cut = read(Framing.FRAMES, stream[:-1], spec=FRAMES)
+    assert (cut.complete, cut.unparsed, cut.output_bytes, cut.usage) == (False, False, 3, {})
+    broken = read(Framing.FRAMES, stream[:-1] + b"\0", spec=FRAMES)
+    assert (broken.complete, broken.unparsed, broken.output_bytes, broken.usage) == (False, True, 3, {})
+
+
+def test_frames_with_an_end_are_complete_when_it_was_seen() -> None:
+    ended = msgspec.structs.replace(FRAMES, end=("over",))
+    assert not read(Framing.FRAMES, frame("delta", {"text": "a"}), spec=ended).complete
+    assert read(Framing.FRAMES, frame("over", {"x": 1}), spec=ended).complete
+
+
+def test_an_exception_in_frames_is_a_failure() -> None:
+    assert read(Framing.FRAMES, frame("slow", {"message": "x"}, "exception"), spec=FRAMES).failed
+
+
+def test_a_long_base64_run_stays_in_a_frame() -> None:
+    found = read(Framing.FRAMES, frame("chunk", packed({"text": "x" * 200_000})), spec=FRAMES)
+    assert (found.output_bytes, found.unparsed) == (200_000, False)
+
+
+def test_between_is_told_of_frames_only() -> None:
+    reader = Reader(FRAMES, Framing.FRAMES)
+    stream = frame("delta", {"text": "abc"})
+    reader.feed(stream)
+    assert reader.between
+    reader.feed(stream[:5])
+    assert not reader.between
+    assert not Reader(SPEC, Framing.JSON).between

@@ -119,3 +119,10 @@ def test_a_field_from_elsewhere_joins_the_usage_object_in_either_order() -> None
             seen.see_field("seconds", 3)
         seen.see_field("seconds", None)
         assert seen.usage == {"tokens": 1, "seconds": 3}
+
+
+@pytest.mark.parametrize(("value", "size"), [("aGVsbG8=", 5), ("aGVsbG8h", 6), ("", 0), (3, 0)])
+def test_packed_output_counts_what_it_unpacks_to(value: Any, size: int) -> None:
+    seen = Seen()
+    seen.see_packed_output(value)
+    assert seen.output_bytes == size

@@ -26,6 +26,7 @@ def spec(**fields: Any) -> ReaderSpec:
         ({"output": ["a[=b]"]}, "is not a condition"),
         ({"answers": [""]}, "empty path"),
         ({"parts": {"at": "p", "model": "m", "units": ["nothing"], "changes": "n"}}, "nothing"),
+        ({"inside": "a..b"}, "is not a path"),
         ({"units": {"images": "a"}, "counts": {"images": {"once": ["b"]}}}, "not both"),
     ],
 )

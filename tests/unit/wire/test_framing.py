@@ -22,6 +22,8 @@ from proxy.wire.framing import Framing, framing_of, sniff, textual
         ("audio/mpeg", False, Framing.NONE),
         ("application/octet-stream", False, Framing.NONE),
         ("application/octet-stream", True, Framing.SSE),
+        ("application/vnd.amazon.eventstream", True, Framing.FRAMES),
+        ("application/vnd.amazon.eventstream", False, Framing.FRAMES),
     ],
 )
 def test_the_framing_of_an_answer(content_type: str | None, streamed: bool, framing: Framing) -> None:
@@ -47,6 +49,9 @@ def test_what_an_endpoint_declares_wins() -> None:
         (Framing.SSE, b"data: {}", Framing.SSE),
         (Framing.SSE, b"\xef\xbb\xbfdata: {}", Framing.SSE),
         (Framing.SSE, b'{"error":{}}', Framing.JSON),
+        (Framing.FRAMES, b"\0\0\1\2", Framing.FRAMES),
+        (Framing.FRAMES, b'{"message"', Framing.JSON),
+        (Framing.FRAMES, b"data", Framing.FRAMES),
         (Framing.SSE, b'[{"candidates"', Framing.JSON_ARRAY),
         (Framing.SSE, b"<!doctype html>", Framing.NONE),
         (Framing.NDJSON, b'{"a":1}', Framing.NDJSON),

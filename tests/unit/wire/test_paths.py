@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.wire.paths import Each, Member, Where, find_all, join_paths, parse_conditions, parse_path
+from proxy.wire.paths import Each, Every, Member, Where, find_all, join_paths, parse_conditions, parse_path
 
 DOCUMENT = {
     "type": "answer",
@@ -39,6 +39,10 @@ DOCUMENT = {
         ("enums[modality=2|IMAGE].n", [5]),
         ("enums[modality=True].n", []),
         ("usage[].prompt_tokens", []),
+        ("*.prompt_tokens", [3]),
+        ("usage.*", [3]),
+        ("output.*", []),
+        ("output[].*[].text", ["a", "b"]),
     ],
 )
 def test_a_path_finds_what_it_names(path: str, found: list[object]) -> None:
@@ -53,11 +57,13 @@ def test_what_does_not_fit_is_not_found(value: object) -> None:
 
 def test_a_path_is_steps() -> None:
     assert parse_path("a.b[]") == (Member("a"), Member("b"), Each())
+    assert parse_path("a.*.b") == (Member("a"), Every(), Member("b"))
     assert parse_path("[x=1].a") == (Where(parse_conditions("x=1")), Member("a"))
 
 
 @pytest.mark.parametrize(
-    "path", ["", "..", "a..b", "a.", ".a", "a.[x=1]", "a b", "a[", "a]", "a[=1]", "a[x=]", "a[x=1|]", "a[!x=1]", "a[,]"]
+    "path",
+    ["", "..", "a..b", "a.", ".a", "a.[x=1]", "a b", "a[", "a]", "a[=1]", "a[x=]", "a[x=1|]", "a[!x=1]", "a[,]", "a*"],
 )
 def test_a_mistake_is_named(path: str) -> None:
     with pytest.raises(ValueError, match=r"path|condition"):

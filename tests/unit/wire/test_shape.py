@@ -43,5 +43,9 @@ def test_places_may_hold_anything(value: bytes) -> None:
     assert decode(text, "a.b[].c") == expected
 
 
+def test_members_without_known_names_are_all_kept() -> None:
+    assert decode(b'{"by":{"x":{"n":1,"m":2}},"c":3}', "by.*.n") == {"by": {"x": {"n": 1, "m": 2}}}
+
+
 def test_no_paths_keep_everything() -> None:
     assert decode(b'{"a":1}') == {"a": 1}

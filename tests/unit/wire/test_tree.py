@@ -18,6 +18,8 @@ PATHS = (
     "items[kind=a].name",
     "items[kind=b].id",
     "items[].id",
+    "*.model",
+    "choices[].*.content",
 )
 DOCUMENT = {
     "type": "event",
