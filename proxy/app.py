@@ -35,6 +35,7 @@ from proxy.jobs.watch import keep_watch
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
 from proxy.loading.certificate import Certificate
+from proxy.loading.credentials import own_of
 from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings, SandboxPace, Settings, Tls
 from proxy.loading.shipped import shipped
@@ -60,6 +61,7 @@ from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
+from proxy.upstream.signers.shelf import Signers
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
@@ -239,7 +241,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         stack.push_async_callback(books.close)
         limits = settings.limits
         patience = Patience(limits.connect_timeout_s, limits.answer_timeout_s, limits.stall_timeout_s)
-        upstream = await stack.enter_async_context(HttpUpstream(integrations, patience))
+        upstream = await stack.enter_async_context(HttpUpstream(integrations, patience, signers=Signers(clock)))
         journal = Journal(journal_path(settings.database.path))
         tasks = Tasks()
         stack.push_async_callback(tasks.drain, TASKS_GRACE_S)
@@ -302,11 +304,13 @@ async def switch_on(
     integrations = {}
     for name, chosen in settings.providers.items():
         if chosen.enabled:
-            origin = str(chosen.upstream) or providers[name].hosts[0]
+            origin = str(chosen.upstream)
             if chosen.sandboxed:
                 origin = await sandboxes.origin(name)
             policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
-            integrations[name] = providers[name].switch_on(chosen.api_key or SANDBOX_KEY, origin, policy)
+            integrations[name] = providers[name].switch_on(
+                chosen.api_key or SANDBOX_KEY, origin, policy, own_of(chosen)
+            )
     return integrations
 
 

@@ -56,6 +56,7 @@ def plain_need(
     mode: Mode,
     *,
     date: str,
+    region: str | None = None,
 ) -> Need | None:
     """Return what a plain call asks for, exactly as `need(worst(...))` would; None if the call is not plain.
 
@@ -75,10 +76,10 @@ def plain_need(
     # What is remembered refers to card, rates and bound, so that no others can have their identities meanwhile.
     whose = (id(prices.card), id(model), id(spec), prices.tenant, prices.integration, model_name)
     above = sum([tokens > size for size in model.sizes]) if model.sizes else 0
-    key = (*whose, date, mode, search.rules(spec).text_units, above, shape)
+    key = (*whose, date, region, mode, search.rules(spec).text_units, above, shape)
 
     def work_out() -> tuple[Plain | None, object]:
-        found = worst(body, search, spec, model, prices, model_name, {}, date=date)
+        found = worst(body, search, spec, model, prices, model_name, {}, date=date, region=region)
         return _plain(found, tokens, mode), (prices.card, model, spec)
 
     plain, _ = prices.margins.recall(key, work_out)

@@ -83,8 +83,11 @@ def worst(
     known: Known,
     *,
     date: str,
+    region: str | None = None,
 ) -> Worst:
     """Bound a call. `search` looks through the JSON of `body`, `known` is what named objects hold, `date` the UTC date.
+
+    `region` serves the call, unless the body names others.
 
     Raises Refused: `malformed_request` for a field that makes no sense, `unpriced_model` where a unit that
     the call will use has no rate.
@@ -95,7 +98,7 @@ def worst(
         spec,
         prices,
         date,
-        Scope(_tiers(body, spec, model), _names(body, spec.regions)),
+        Scope(_tiers(body, spec, model), _names(body, spec.regions) if region is None else frozenset((region,))),
         measure(body, search, spec, model_name, known),
         tools(body, search, spec, model_name),
         allowance(body, spec, model, model_name),

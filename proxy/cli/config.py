@@ -64,7 +64,12 @@ def _integrations(settings: "Settings", catalogue: "Catalogue", listed: "list[Ef
     for name, provider in sorted(catalogue.providers.items()):
         chosen = settings.providers.get(name)
         if chosen is not None and chosen.enabled:
-            yield {"name": name, "on": True, "upstream": str(chosen.upstream) or provider.hosts[0], "why": ""}
+            yield {
+                "name": name,
+                "on": True,
+                "upstream": str(chosen.upstream) or provider.host_of(chosen.region),
+                "why": "",
+            }
             continue
         key = keys.get(f"providers.{name}.api_key")
         why = f"it has no key; set providers.{name}.api_key"

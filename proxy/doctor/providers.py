@@ -6,7 +6,7 @@ What is asked is the `probe` of the provider's file, a free request. Where a fil
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -16,9 +16,13 @@ from msgspec import Struct
 from proxy.clock import MICROS_PER_SECOND, Clock
 from proxy.doctor.examine import in_thread
 from proxy.doctor.finding import Finding, failed, ok, skipped, warning
-from proxy.errors import Refusal
+from proxy.errors import BadConfig, Refusal, Refused
+from proxy.loading.credentials import own_of
 from proxy.loading.providers import Provider
 from proxy.loading.settings import ProviderSettings
+from proxy.providers.integration import Integration, Policy
+from proxy.upstream.door import Outbound
+from proxy.upstream.signers.door import make_signer
 
 BODY_BYTES_MAX = 65_536
 """As much of an answer as is looked at to tell why a key was refused."""
@@ -40,7 +44,8 @@ async def reach(provider: Provider, chosen: ProviderSettings, way: Way) -> Findi
     name = f"provider {provider.name}"
     if chosen.sandboxed:
         return skipped(name, "the built-in sandbox answers for it")
-    origin = str(chosen.upstream) or provider.hosts[0]
+    integration = provider.switch_on(chosen.api_key, str(chosen.upstream), Policy(), own_of(chosen))
+    origin = probed(provider, integration)[0]
     parts = urlsplit(origin)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -49,7 +54,13 @@ async def reach(provider: Provider, chosen: ProviderSettings, way: Way) -> Findi
         text = f"{parts.hostname} has no address ({error.strerror})"
         return failed(name, text, f"check providers.{provider.name}.upstream, and this machine's name servers")
     try:
-        return await _ask(name, provider, chosen, origin, way)
+        return await _ask(name, provider, integration, way)
+    except BadConfig as error:
+        text, _, remedy = str(error).partition("; ")
+        return failed(name, text, remedy)
+    except Refused:
+        text = "requests cannot be signed: no credentials could be fetched"
+        return failed(name, text, f"see the line about it above, and check providers.{provider.name}.credentials")
     except aiohttp.ClientConnectorCertificateError as error:
         text = f"the certificate of {origin} is not to be trusted ({_reason(error.certificate_error)})"
         return failed(name, text, "check the clock, this machine's root certificates, and what is in between")
@@ -65,15 +76,41 @@ def _reason(error: Exception) -> str:
     return getattr(error, "verify_message", "") or str(error)
 
 
-async def _ask(name: str, provider: Provider, chosen: ProviderSettings, origin: str, way: Way) -> Finding:
-    probe, headers = provider.probe, {}
-    if probe is not None:
-        headers = {**probe.headers, provider.key_out.header: provider.key_out.value.replace("{key}", chosen.api_key)}
+def probed(provider: Provider, integration: Integration) -> tuple[str, str, str]:
+    """Return the origin that the probe goes to, its path, and what the provider calls itself there in signatures."""
+    path = provider.probe.path if provider.probe is not None else "/"
+    found = integration.find("GET", path)
+    place = integration.places.get(integration.place(*found)) if isinstance(found, tuple) else None
+    if place is None:
+        return integration.origin, path, integration.sign_as
+    return place.origin, path, place.sign_as or integration.sign_as
+
+
+async def _proof(provider: Provider, integration: Integration, way: Way) -> Mapping[str, str]:
+    """Return the headers of the probe, with what proves that it is ours. Raises BadConfig or Refused."""
+    if provider.probe is None:
+        return {}
+    if integration.signing is None:
+        name, value = integration.key_out.of(integration.api_key)
+        return {**provider.probe.headers, name: value}
+    origin, path, sign_as = probed(provider, integration)
+    asked = Outbound(integration.name, "GET", path, list(provider.probe.headers.items()), b"")
+    signing = integration.signing
+    signer = await in_thread(lambda: make_signer(signing, way.clock))
+    try:
+        return {**provider.probe.headers, **dict(await signer.sign(asked, origin, sign_as))}
+    finally:
+        await signer.close()
+
+
+async def _ask(name: str, provider: Provider, integration: Integration, way: Way) -> Finding:
+    probe = provider.probe
+    origin, path, _ = probed(provider, integration)
+    headers = await _proof(provider, integration, way)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=way.connect_s)
     connector = aiohttp.TCPConnector(ssl=way.trust)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
         began = way.clock.monotonic()
-        path = probe.path if probe is not None else "/"
         async with session.get(origin + path, headers=headers, allow_redirects=False) as answer:
             took_s = way.clock.monotonic() - began
             _compare(answer.headers.get("Date", ""), took_s, origin, way)
@@ -95,7 +132,8 @@ def judge(name: str, provider: Provider, said: str, status: int, body: bytes) ->
         if status == error.status and error.contains.encode() in body:
             if error.refusal == Refusal.UPSTREAM_FUNDS.code:
                 return failed(name, f"{said}: the account is out of money (status {status})", "pay the provider")
-            remedy = f"set {setting}.api_key to a key that the provider takes, and run `faregate reload`"
+            what = f"{setting}.api_key" if provider.signer is None else f"{setting}.api_key, or its credentials,"
+            remedy = f"set {what} to a key that the provider takes, and run `faregate reload`"
             return failed(name, f"{said} and does not take our key (status {status})", remedy)
     if status < 300:
         return ok(name, f"{said} and takes our key")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from proxy.loading.credentials import credential_faults
 from proxy.loading.faults import Faults
 from proxy.loading.providers import Provider, load_providers
 from proxy.loading.rates import RatesRead, load_units, read_rates
@@ -46,7 +47,7 @@ def load_catalogue(providers_dir: Path | None = None, rates_dir: Path | None = N
 
 
 def check_upstreams(settings: Settings, providers: Mapping[str, Provider]) -> None:
-    """Refuse an integration that is switched on and whose calls would have nowhere to go. Raises BadConfig."""
+    """Refuse an integration that is on and whose calls would have nowhere to go, or no proof. Raises BadConfig."""
     faults = Faults()
     file = settings.file or "environment"
     sandboxed = {path.stem for path in (shipped("config") / "sandbox").glob("*.yaml")}
@@ -62,4 +63,7 @@ def check_upstreams(settings: Settings, providers: Mapping[str, Provider]) -> No
                 f"{file}: providers.{name}.upstream is not set: the provider has no single "
                 f"public host ({hosts}); set it to yours, such as https://HOST"
             )
+        if chosen.enabled and not chosen.sandboxed:
+            for fault in credential_faults(providers[name], chosen):
+                faults.add(f"{file}: {fault}")
     faults.settle()

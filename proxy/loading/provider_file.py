@@ -1,28 +1,36 @@
 """What a file of `config/providers` may say: the types of the file, and what is checked without any other file."""
 
 import re
+from collections.abc import Iterator
+from typing import Literal
 
 from msgspec import Struct, field
 
 from proxy.bounds.spec import BoundSpec
 from proxy.errors import Refusal
 from proxy.loading.faults import Faults
+from proxy.loading.mismatch import suggestion
+from proxy.loading.signers import SIGNERS
 from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplice
 from proxy.providers.envelope import Envelope
-from proxy.providers.integration import RESERVED_NAMES, KeyOut, UpstreamError
+from proxy.providers.integration import RESERVED_NAMES, KeyOut, Regions, UpstreamError
 from proxy.providers.request import Takes
+from proxy.providers.signing import SignRule
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
 
 _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
-_PLACE = re.compile(r"bearer|token|bare|header:[a-z0-9-]+|query:[A-Za-z0-9_.-]+")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]|\{region\})+(:[0-9]+)?")
+_PLACE = re.compile(r"bearer|token|bare|sigv4|header:[a-z0-9-]+|query:[A-Za-z0-9_.-]+")
 _ACCOUNT = (Refusal.UPSTREAM_AUTH.code, Refusal.UPSTREAM_FUNDS.code)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the provider's SDKs put a key (bearer, token, bare, `header:NAME`, `query:NAME`), and where ours goes."""
+    """Where the provider's SDKs put a key, and where ours goes.
+
+    A place is `bearer`, `token`, `bare`, `header:NAME`, `query:NAME`, or `sigv4`: the access key id of a signature.
+    """
 
     places: tuple[str, ...] = field(name="in")
     out: KeyOut
@@ -48,6 +56,14 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
     takes: Takes | None = None
+    service: str = ""
+
+
+class Service(Struct, frozen=True, forbid_unknown_fields=True):
+    """A host of the provider beside its usual one, and what it is called in signatures if not as the provider."""
+
+    host: str
+    sign_as: str = ""
 
 
 class Example(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +81,11 @@ class Probe(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of `config/providers`. `hosts` are origins; one alone is the default upstream."""
+    """One file of `config/providers`. `hosts` are origins; one alone is the default upstream.
+
+    `services` are further hosts, which endpoints name. `{region}` in a host is the operator's region, or the path's.
+    `fixed` maps a parameter of paths to the setting whose value it must have, if the operator sets that.
+    """
 
     integration: str
     source: str
@@ -73,6 +93,10 @@ class ProviderFile(Struct, frozen=True, forbid_unknown_fields=True):
     key: KeyFile
     endpoints: tuple[EndpointFile, ...]
     envelope: Envelope | str
+    services: dict[str, Service] = field(default_factory=dict)
+    regions: Regions = Regions()
+    fixed: dict[str, Literal["project", "region"]] = field(default_factory=dict)
+    signer: SignRule | None = None
     strip_headers: tuple[str, ...] = ()
     upstream_errors: tuple[UpstreamError, ...] = ()
     readers: dict[str, ReaderSpec] = field(default_factory=dict)
@@ -88,14 +112,14 @@ def check_file(content: ProviderFile) -> None:
         faults.add(f"at integration: {name!r} cannot be a subdomain's label; use a-z, 0-9 and single hyphens")
     if not content.source.strip():
         faults.add("at source: it is empty; name the page or package, its version and the date")
-    for host in content.hosts:
+    for host in (*content.hosts, *content.regions.hosts.values(), *(each.host for each in content.services.values())):
         if not _ORIGIN.fullmatch(host):
             faults.add(f"at hosts: {host!r} is no origin; write https://HOST, without path or slash")
     for place in content.key.places:
         if not _PLACE.fullmatch(place):
             faults.add(
                 f"at key.in: {place!r} is no place for a key; "
-                "use bearer, token, bare, header:NAME (lower case) or query:NAME"
+                "use bearer, token, bare, sigv4, header:NAME (lower case) or query:NAME"
             )
     if "{key}" not in content.key.out.value:
         faults.add(f"at key.out.value: {content.key.out.value!r} has no {{key}}; say where the key goes")
@@ -105,7 +129,26 @@ def check_file(content: ProviderFile) -> None:
                 f"at upstream_errors: {error.refusal!r} is not a refusal about the operator's account; "
                 f"use {' or '.join(_ACCOUNT)}"
             )
+    for fault in _misplaced(content):
+        faults.add(fault)
     faults.settle()
+
+
+def _misplaced(content: ProviderFile) -> Iterator[str]:
+    """Look at services, regions and signers: what must be declared to be named."""
+    for endpoint in content.endpoints:
+        if endpoint.service and endpoint.service not in content.services:
+            remedy = suggestion(endpoint.service, content.services)
+            yield f"at endpoints, {endpoint.name}: {endpoint.service!r} is no service; {remedy}"
+    named = content.regions.names
+    if content.services and content.regions.at:
+        yield "at services: a provider whose paths name a region has one host for each; list them under regions"
+    if content.regions.at and not named:
+        yield "at regions.names: it is empty; list the regions that a path may name"
+    if "{region}" in "".join(content.hosts) and not content.regions.default:
+        yield "at regions.default: it is empty; name the region of an operator who sets none"
+    if content.signer is not None and content.signer.name not in SIGNERS:
+        yield f"at signer.name: {content.signer.name!r} is no signer; {suggestion(content.signer.name, SIGNERS)}"
 
 
 def stripped_headers(content: ProviderFile) -> frozenset[str]:

@@ -7,7 +7,7 @@ lists only its host, its key and its routes.
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -21,15 +21,25 @@ from proxy.loading.provider_file import (
     Example,
     Probe,
     ProviderFile,
+    Service,
     check_file,
     stripped_headers,
 )
 from proxy.loading.yaml import convert, read_yaml
 from proxy.providers.endpoint import Endpoint
 from proxy.providers.envelope import Envelope
-from proxy.providers.integration import Integration, KeyOut, Policy, UpstreamError
+from proxy.providers.integration import Integration, KeyOut, Place, Policy, Regions, UpstreamError
+from proxy.providers.signing import Credentials, Signing, SignRule
 from proxy.providers.template import compile_template, overlap
 from proxy.usage.spec import ReaderSpec
+
+
+class Own(Struct, frozen=True):
+    """What an operator may say of an integration besides its key: where it is, and what it signs with."""
+
+    region: str = ""
+    project: str = ""
+    credentials: Credentials = Credentials()
 
 
 class Provider(Struct, frozen=True):
@@ -45,12 +55,31 @@ class Provider(Struct, frozen=True):
     upstream_errors: tuple[UpstreamError, ...]
     example: Example | None
     probe: Probe | None
+    services: Mapping[str, Service] = {}
+    regions: Regions = Regions()
+    fixed: Mapping[str, Literal["project", "region"]] = {}
+    signer: SignRule | None = None
 
-    def switch_on(self, api_key: str, origin: str, policy: Policy) -> Integration:
-        """Return the integration that calls go through. `origin` has no path and no trailing slash."""
+    def switch_on(self, api_key: str, origin: str, policy: Policy, own: Own | None = None) -> Integration:
+        """Return the integration that calls go through. `origin` replaces every host; an empty one leaves them.
+
+        An origin has no path and no trailing slash.
+        """
+        own = own or Own()
+        region = own.region or self.regions.default
+        set_ = {"project": own.project, "region": own.region}
+        signing = None
+        if self.signer is not None and own.credentials:
+            signing = Signing(self.name, self.signer.name, region, own.credentials)
         return Integration(
             name=self.name,
-            origin=origin,
+            origin=origin or self.host_of(region),
+            places=self._places(region, origin),
+            region=region,
+            regions=self.regions,
+            fixed={parameter: set_[setting] for parameter, setting in self.fixed.items() if set_[setting]},
+            sign_as=self.signer.service if self.signer is not None else "",
+            signing=signing,
             api_key=api_key,
             key_in=self.key_in,
             key_out=self.key_out,
@@ -60,6 +89,22 @@ class Provider(Struct, frozen=True):
             upstream_errors=self.upstream_errors,
             policy=policy,
         )
+
+    def host_of(self, region: str = "") -> str:
+        """Return the provider's usual host: the one of a region, or the one of all."""
+        own = self.regions.hosts
+        host = (own.get(region) or own.get("*")) if region in self.regions.names else None
+        return (host or self.hosts[0]).replace("{region}", region or self.regions.default)
+
+    def _places(self, region: str, origin: str) -> dict[str, Place]:
+        """Return the origins beside the usual one: those of services, and those of the regions that paths name."""
+        places = {
+            name: Place(origin or each.host.replace("{region}", region), each.sign_as)
+            for name, each in self.services.items()
+        }
+        if self.regions.at and not origin:
+            places |= {name: Place(self.host_of(name)) for name in self.regions.names}
+        return places
 
 
 def load_providers(
@@ -119,6 +164,10 @@ def _provider(content: ProviderFile, files: Files, units: Collection[str] | None
         upstream_errors=content.upstream_errors,
         example=content.example,
         probe=content.probe,
+        services=content.services,
+        regions=content.regions,
+        fixed=content.fixed,
+        signer=content.signer,
     )
 
 
@@ -156,6 +205,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         objects=endpoint.objects,
         json_body=endpoint.json_body,
         takes=endpoint.takes,
+        service=endpoint.service,
     )
     _check_endpoint(made)
     return made

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Context, Decimal
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,6 +58,7 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True):
     since: date | None = None
     tier: str | tuple[str, ...] | None = None
     context_above: int | None = None
+    region: str | tuple[str, ...] | None = None
     source: str = ""
 
 
@@ -357,16 +359,16 @@ class _Reader(Struct, frozen=True):
         for index, row in enumerate(rows):
             with faults.gather():
                 for rate in self.row(f"{where}.rates[{index}]", row):
-                    key = (rate.unit, rate.rank, rate.tier)
+                    key = (rate.unit, rate.rank, rate.tier, rate.region)
                     if key in found:
-                        remedy = "tell the two apart by tier, context_above or since, or remove one"
+                        remedy = "tell the two apart by tier, region, context_above or since, or remove one"
                         self.fail(f"{where}.rates[{index}]", rate.unit, remedy, "is given twice")
                     found[key] = rate
         faults.settle()
         return tuple(found.values())
 
     def row(self, where: str, row: _Row) -> Iterator[Rate]:
-        """Yield one rate for each unit and tier of a row."""
+        """Yield one rate for each unit, tier and region of a row."""
         if isinstance(row.usd, dict) != (row.unit is None):
             fault = "is not for one unit" if row.unit is None else "is not a price alone"
             self.fail(f"{where}.usd", row.usd, 'write unit: NAME and usd: "1.25", or usd: {NAME: "1.25"}', fault)
@@ -375,13 +377,15 @@ class _Reader(Struct, frozen=True):
         self.at_least_one(f"{where}.context_above", row.context_above)
         since = "" if row.since is None else row.since.isoformat()
         tiers = row.tier if isinstance(row.tier, tuple) else (row.tier,)
+        regions = row.region if isinstance(row.region, tuple) else (row.region,)
         faults = Faults()
         for unit, number in row.usd.items() if isinstance(row.usd, dict) else [(row.unit or "", row.usd)]:
             with faults.gather():
                 if unit not in self.units:
                     self.fail(where, unit, f"{suggestion(unit, self.units)} (or add it to {UNITS_FILE})", "is no unit")
                 usd = self.price(f"{where}.usd", number, per)
-                yield from (Rate(unit, usd, per, since, tier, row.context_above, row.source) for tier in tiers)
+                for tier, region in product(tiers, regions):
+                    yield Rate(unit, usd, per, since, tier, row.context_above, row.source, region)
         faults.settle()
 
     def price(self, where: str, number: Number, per: int) -> str:

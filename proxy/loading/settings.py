@@ -19,7 +19,19 @@ from proxy.loading.mismatch import suggestion
 from proxy.loading.places import check_database, check_folder, check_pair
 from proxy.loading.shipped import shipped
 from proxy.loading.tracing import traces_to
-from proxy.loading.values import SANDBOX, Address, Collector, Database, Domain, Networks, Origin, Secret, Upstream
+from proxy.loading.values import (
+    SANDBOX,
+    Address,
+    Collector,
+    Database,
+    Domain,
+    Label,
+    Networks,
+    Origin,
+    Secret,
+    Source,
+    Upstream,
+)
 from proxy.loading.yaml import read_yaml
 
 CONFIG_FILE = "faregate.yaml"
@@ -51,6 +63,18 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     unowned_objects: Annotated[
         Literal["refuse", "allow"], row("refuse or allow: objects that no tenant made through Faregate")
     ] = "refuse"
+    region: Annotated[Label, row("the region whose host is called, and prices hold; only some providers have any")] = (
+        Label()
+    )
+    project: Annotated[Label, row("the only project that paths may name, at a provider whose paths name one")] = Label()
+    credentials: Annotated[
+        Source, row("instead of api_key: a file of credentials, or `default`, what this machine has")
+    ] = Source()
+    access_key_id: Annotated[Secret, row("instead of api_key: the id of the key that requests are signed with")] = (
+        Secret()
+    )
+    secret_access_key: Annotated[Secret, row("the secret of access_key_id")] = Secret()
+    session_token: Annotated[Secret, row("the token of access_key_id, if it is a temporary one")] = Secret()
 
     @property
     def sandboxed(self) -> bool:
@@ -60,7 +84,12 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     @property
     def enabled(self) -> bool:
         """Whether the integration is on."""
-        return bool(self.api_key) or self.sandboxed
+        return bool(self.api_key or self.signs) or self.sandboxed
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed, or carry a token that is fetched, instead of a key."""
+        return bool(self.credentials or self.access_key_id)
 
 
 class Limits(Struct, frozen=True, kw_only=True):

@@ -142,6 +142,32 @@ class Collector(str):
         return cls(text if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/v1/traces")
 
 
+class Label(str):
+    """A name as hosts and paths have it: lower-case letters, digits and hyphens; or empty."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Label:
+        """Read a name such as `eu-central-1`."""
+        if not _LABEL.fullmatch(text):
+            raise ValueError("expected lower-case letters, digits and hyphens")
+        return cls(text)
+
+
+class Source(str):
+    """Where credentials are: a file, or `default`; or empty."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read the word `default` or a path."""
+        if not text.isprintable() or text.lstrip().startswith("{"):
+            raise ValueError("expected the path of a file, or `default`; not what the file holds")
+        return cls(text)
+
+
 class Secret(str):
     """A key or token. Messages never show it; it is printable ASCII, so that it fits into a header."""
 

@@ -71,7 +71,7 @@ class Endpoint(Struct, frozen=True):
     `output_splice` tells that an output limit may be put into a request that states none: its provider would take it
     without one too. `stream` is where a request says whether it streams; with `streams_always` it does unless it says
     no. `framing` is how its streams are cut into documents whatever their content type. `takes` is None where a request
-    is a JSON object, as most are.
+    is a JSON object, as most are. `service` names the place of the provider that it is at, if not the usual one.
     """
 
     name: str
@@ -90,3 +90,4 @@ class Endpoint(Struct, frozen=True):
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
     takes: Takes | None = None
+    service: str = ""

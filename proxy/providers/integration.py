@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from proxy.providers.endpoint import Endpoint
 from proxy.providers.envelope import Envelope
+from proxy.providers.signing import Signing
 
 RESERVED_NAMES = frozenset({"api", "v1", "admin", "webhooks", "pricing"})
 
@@ -24,10 +25,38 @@ class UpstreamError(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyOut(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the operator's key goes: `value` holds `{key}`."""
+    """Where the operator's key goes: `value` holds `{key}`. Keys that begin in another way may go elsewhere."""
 
     header: str
     value: str
+    beginning: Mapping[str, "KeyOut"] = {}
+
+    def of(self, key: str) -> tuple[str, str]:
+        """Return the header, and its value, that carry a key."""
+        for beginning, other in self.beginning.items():
+            if key.startswith(beginning):
+                return other.of(key)
+        return self.header, self.value.replace("{key}", key)
+
+
+class Place(Struct, frozen=True):
+    """Where some of a provider's routes are. `sign_as` is its name in signatures."""
+
+    origin: str
+    sign_as: str = ""
+
+
+class Regions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a provider's region stands: in the path, as the parameter `at`, or only in its host, as `{region}`.
+
+    `names` are the regions that a path may name. `hosts` are the regions' own hosts, `*` that of all others. Where the
+    operator names none, `default` is the region.
+    """
+
+    at: str = ""
+    default: str = ""
+    names: tuple[str, ...] = ()
+    hosts: Mapping[str, str] = {}
 
 
 class Policy(Struct, frozen=True):
@@ -39,7 +68,11 @@ class Policy(Struct, frozen=True):
 
 
 class Integration(Struct, frozen=True, dict=True):
-    """One provider that is switched on. `origin` is a scheme and host; `api_key` never leaves `upstream/`."""
+    """One provider that is switched on. `origin` is a scheme and host; `api_key` never leaves `upstream/`.
+
+    `places` are further origins, by the name of a service or of a region. `fixed` are the values that parameters of
+    paths must have, `region` the operator's own. With `signing` requests are signed instead of carrying `api_key`.
+    """
 
     name: str
     origin: str
@@ -51,6 +84,19 @@ class Integration(Struct, frozen=True, dict=True):
     endpoints: tuple[Endpoint, ...]
     upstream_errors: tuple[UpstreamError, ...] = ()
     policy: Policy = Policy()
+    places: Mapping[str, Place] = {}
+    region: str = ""
+    regions: Regions = Regions()
+    fixed: Mapping[str, str] = {}
+    sign_as: str = ""
+    signing: Signing | None = None
+
+    def place(self, endpoint: Endpoint, parameters: Mapping[str, str]) -> str:
+        """Return the name of the place that a route is at, empty for `origin`."""
+        if not self.places:
+            return ""
+        name = endpoint.service or parameters.get(self.regions.at, "")
+        return name if name in self.places else ""
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | Sequence[str]:
         """Return the endpoint of a method and raw path with its parameters, or the methods that the path allows."""

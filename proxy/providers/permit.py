@@ -17,6 +17,7 @@ class Permit(Struct, frozen=True):
     through its text where the route has a bound.
 
     `known` maps each object that the request continues from to the tokens it stands for, None if unknown.
+    `region` is the one that serves the call, where the request or the operator names one and prices may differ by it.
     `model` is empty and `rates` and `prices` are None on free routes only.
     """
 
@@ -30,6 +31,7 @@ class Permit(Struct, frozen=True):
     rates: ModelRates | None
     prices: Prices | None
     known: Mapping[str, int | None]
+    region: str | None = None
 
 
 class FreeRoute(Struct, frozen=True):

@@ -26,6 +26,17 @@ class Route(Struct, frozen=True):
     query: str
     parameters: Mapping[str, str]
 
+    @property
+    def place(self) -> str:
+        """The name of the place that it is at, empty for the integration's own origin."""
+        return self.integration.place(self.endpoint, self.parameters)
+
+    @property
+    def region(self) -> str | None:
+        """The region that serves it, as far as the request or the operator names one."""
+        integration = self.integration
+        return self.parameters.get(integration.regions.at) or integration.region or None
+
 
 class House(Struct, frozen=True):
     """Every integration that is switched on, by name, and the domain whose subdomains route to them.

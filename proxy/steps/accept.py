@@ -5,11 +5,12 @@ something joined or decoded.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from proxy.calls.head import Head
 from proxy.errors import Refusal, refuse
+from proxy.providers.integration import Integration
 from proxy.providers.route import Address, House, Route
 from proxy.tenants.key import SECRET_PREFIX
 
@@ -51,7 +52,20 @@ def accept(head: Head, address: Address) -> Route:
     if not isinstance(found, tuple):
         _no_route(head.method, address, found)
     endpoint, parameters = found
+    if integration.fixed or integration.regions.at:
+        _check_place(integration, parameters)
     return Route(integration, endpoint, path, address.query, parameters)
+
+
+def _check_place(integration: Integration, parameters: Mapping[str, str]) -> None:
+    """Refuse a path that names another project than the operator's, or a region that is none."""
+    for name, value in integration.fixed.items():
+        given = parameters.get(name, value)
+        if given != value:
+            refuse(Refusal.UNKNOWN_ENDPOINT, f"{integration.name} is served in the {name} {value} only: name it.")
+    region = parameters.get(integration.regions.at)
+    if region is not None and region not in integration.regions.names:
+        refuse(Refusal.UNKNOWN_ENDPOINT, f"{integration.name} has no such {integration.regions.at} here.")
 
 
 def _no_route(method: str, address: Address, allowed: Sequence[str]) -> NoReturn:

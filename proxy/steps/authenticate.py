@@ -1,5 +1,6 @@
 """Authenticate: take the tenant's key from wherever the provider's SDKs put it, and find who is behind it."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import unquote_plus
 
@@ -10,6 +11,9 @@ from proxy.errors import Refusal, refuse
 from proxy.providers.route import Route
 from proxy.store.doors import Directory
 from proxy.tenants.key import KeyHolder, hash_secret
+
+SIGV4 = "AWS4-HMAC-SHA256"
+_ACCESS_KEY = re.compile(r"(?:^|[\s,])Credential=([^/,\s]+)/")
 
 
 async def authenticate(
@@ -46,12 +50,18 @@ async def authenticate(
 
 
 def find_secrets(head: Head, route: Route) -> list[str]:
-    """Return every key that a request carries, in the places that its integration lists, and as a Bearer anywhere."""
+    """Return every key that a request carries, in the places that its integration lists, and as a Bearer anywhere.
+
+    Of an AWS signature it is the access key id. The signature itself cannot be checked, because we do not keep the
+    secret that both sides would need, and need not be: who knows the id could as well send it as a Bearer.
+    """
     found = []
     for value in head.values("authorization"):
         scheme, _, rest = value.strip().partition(" ")
         if scheme.lower() == "bearer" or (scheme.lower() == "token" and "token" in route.integration.key_in):
             found.append(rest.strip())
+        elif scheme == SIGV4 and "sigv4" in route.integration.key_in:
+            found.extend(_ACCESS_KEY.findall(rest))
         elif not rest and "bare" in route.integration.key_in:
             found.append(scheme)
     for place in route.integration.key_in:

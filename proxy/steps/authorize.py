@@ -58,7 +58,7 @@ async def authorize(
         refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
     prices = Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
     rates = _rates(prices, model)
-    return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known)
+    return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known, route.region)
 
 
 def free_token(permit: Permit) -> FreeRoute:

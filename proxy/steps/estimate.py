@@ -17,7 +17,15 @@ def estimate(permit: Permit, date: str) -> Need:
         refuse(Refusal.INTERNAL_ERROR, f"The endpoint {endpoint.name} is metered but has no bound.")
     mode: Mode = permit.route.integration.policy.admission if endpoint.output_splice else "strict"
     plain = plain_need(
-        permit.body, permit.search, endpoint.bound, permit.rates, permit.prices, permit.model, mode, date=date
+        permit.body,
+        permit.search,
+        endpoint.bound,
+        permit.rates,
+        permit.prices,
+        permit.model,
+        mode,
+        date=date,
+        region=permit.region,
     )
     if plain is not None:
         return plain
@@ -30,5 +38,6 @@ def estimate(permit: Permit, date: str) -> Need:
         permit.model,
         permit.known,
         date=date,
+        region=permit.region,
     )
     return need(most, mode)

@@ -120,7 +120,7 @@ def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
         headers = [*without(headers, "accept-encoding"), ("accept-encoding", "identity")]
     query = _without_keys(route.query, route.integration.key_in)
     target = f"{route.path}?{query}" if query else route.path
-    return Outbound(route.integration.name, head.method, target, headers, body)
+    return Outbound(route.integration.name, head.method, target, headers, body, route.place)
 
 
 def _spliced(body: bytes, path: Sequence[str], value: bytes) -> bytes:

@@ -77,7 +77,8 @@ def _part(
         rates, priced_as = permit.rates, permit.model
     if rates is None:
         raise ValueError("a call without rates has no bill")
-    conditions = Conditions(_tier(permit, reading, rates), context_of(quantities), held.period, reading.region)
+    region = reading.region or permit.region
+    conditions = Conditions(_tier(permit, reading, rates), context_of(quantities), held.period, region)
     return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
 
 

@@ -11,12 +11,15 @@ from msgspec import Struct
 
 from proxy.errors import invariant
 from proxy.ledger.hold import Hold
-from proxy.providers.integration import Integration
+from proxy.providers.integration import Integration, Place
 from proxy.providers.permit import FreeRoute
+from proxy.providers.signing import Signing
 from proxy.upstream.connection import Connection
 from proxy.upstream.door import Headers, Outbound, UpstreamFailed
 from proxy.upstream.pool import Pool
 from proxy.upstream.request import Origin, Stem, head_of, origin_of, stem_of
+from proxy.upstream.signers.door import Signer
+from proxy.upstream.signers.shelf import Signers
 
 _BODILESS = frozenset({204, 304})
 """Statuses whose answers have no body (RFC 9112, section 6.3)."""
@@ -81,10 +84,13 @@ class HttpAnswer:
 
 
 class Route(Struct, frozen=True):
-    """Where an integration's requests go, and what is the same in all of them."""
+    """Where an integration's requests go, and what is the same in all of them, or who signs each."""
 
     stem: Stem
     pool: Pool
+    origin: str = ""
+    signer: Signer | None = None
+    sign_as: str = ""
 
 
 class Pools:
@@ -124,23 +130,45 @@ class Pools:
 class HttpUpstream:
     """Sends requests to the integrations' origins. Make it with `async with`, others beside it with `renewed`."""
 
-    def __init__(self, integrations: Mapping[str, Integration], patience: Patience, pools: Pools | None = None) -> None:
+    def __init__(
+        self,
+        integrations: Mapping[str, Integration],
+        patience: Patience,
+        pools: Pools | None = None,
+        signers: Signers | None = None,
+    ) -> None:
         self._integrations = integrations
         self._patience = patience
         self._pools = pools or Pools(patience)
+        self._signers = signers
         self._routes: dict[str, Route] | None = None
+        self._places: dict[tuple[str, str], Route] = {}
 
     async def __aenter__(self) -> Self:
-        """Prepare the integrations. Raises BadConfig for a key that no header can carry."""
-        origins = {name: origin_of(integration) for name, integration in self._integrations.items()}
-        stems = {name: stem_of(integration, origins[name]) for name, integration in self._integrations.items()}
-        pools = await self._pools.prepare(origins.values())
-        self._routes = {name: Route(stem, pools[origins[name]]) for name, stem in stems.items()}
+        """Prepare the integrations. Raises BadConfig for a key that no header can carry, or none to sign with."""
+        signers: Mapping[Signing, Signer] = {}
+        if self._signers is not None:
+            signers = await self._signers.prepare(each.signing for each in self._integrations.values())
+        pools = await self._pools.prepare(map(origin_of, self._origins()))
+        routes = {}
+        for name, integration in self._integrations.items():
+            signer = signers[integration.signing] if integration.signing is not None else None
+            routes[name] = _route(integration, Place(integration.origin), pools, signer)
+            for place, there in integration.places.items():
+                self._places[name, place] = _route(integration, there, pools, signer)
+        self._routes = routes
         return self
+
+    def _origins(self) -> set[str]:
+        everywhere = self._integrations.values()
+        usual = {integration.origin for integration in everywhere}
+        return usual | {place.origin for integration in everywhere for place in integration.places.values()}
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection, also those of the upstreams that were made beside it."""
         self._routes = None
+        if self._signers is not None:
+            await self._signers.close()
         await self._pools.close()
 
     async def renewed(self, integrations: Mapping[str, Integration]) -> Self:
@@ -148,11 +176,11 @@ class HttpUpstream:
 
         Raises BadConfig for a key that no header can carry, and then nothing has changed.
         """
-        return await type(self)(integrations, self._patience, self._pools).__aenter__()
+        return await type(self)(integrations, self._patience, self._pools, self._signers).__aenter__()
 
     def succeed(self) -> None:
         """Be the upstream in force: connections to origins that only others have are not kept for later calls."""
-        self._pools.keep({origin_of(integration) for integration in self._integrations.values()})
+        self._pools.keep(set(map(origin_of, self._origins())))
 
     @property
     def connections(self) -> Mapping[str, int]:
@@ -168,7 +196,10 @@ class HttpUpstream:
         if self._routes is None:
             raise RuntimeError("the upstream is not open: use it with `async with`")
         route = self._routes[request.integration]
-        head = head_of(request, route.stem)
+        if request.place:
+            route = self._places[request.integration, request.place]
+        proof = await _proof(request, route) if route.signer is not None else ""
+        head = head_of(request, route.stem, proof)
         connection = await route.pool.take()
         try:
             message = await connection.exchange(head, request.body, bodiless=request.method == "HEAD")
@@ -176,6 +207,21 @@ class HttpUpstream:
             connection.abort()
             raise
         return HttpAnswer(message, connection, route.pool)
+
+
+def _route(integration: Integration, place: Place, pools: Mapping[Origin, Pool], signer: Signer | None) -> Route:
+    """Prepare the way to one of an integration's places. Raises BadConfig for a key that no header can carry."""
+    origin = origin_of(place.origin)
+    stem = stem_of(integration, origin, signer.names if signer is not None else frozenset())
+    return Route(stem, pools[origin], place.origin, signer, place.sign_as or integration.sign_as)
+
+
+async def _proof(request: Outbound, route: Route) -> str:
+    """Return the lines that prove whose a request is. Raises Refused (upstream_auth)."""
+    if route.signer is None:
+        return ""
+    headers = await route.signer.sign(request, route.origin, route.sign_as)
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
 
 
 def _trust() -> ssl.SSLContext:

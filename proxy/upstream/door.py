@@ -14,13 +14,17 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Outbound(Struct, frozen=True):
-    """A request as the provider will see it, but for our credentials. `target` is path and query, escapes kept."""
+    """A request as the provider will see it, but for our credentials. `target` is path and query, escapes kept.
+
+    `place` names the origin that it goes to, where that is not the integration's usual one.
+    """
 
     integration: str
     method: str
     target: str
     headers: Headers
     body: bytes
+    place: str = ""
 
 
 class Failure(Enum):

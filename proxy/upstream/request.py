@@ -40,21 +40,27 @@ class Stem(Struct, frozen=True):
     ours: frozenset[str]
 
 
-def origin_of(integration: Integration) -> Origin:
-    """Take an integration's origin apart."""
-    parts = urlsplit(integration.origin)
+_OURS = frozenset({"host", "content-length", "transfer-encoding"})
+
+
+def origin_of(origin: str) -> Origin:
+    """Take an origin apart."""
+    parts = urlsplit(origin)
     tls = parts.scheme == "https"
     return Origin(tls, parts.hostname or "", parts.port or (443 if tls else 80))
 
 
-def stem_of(integration: Integration, origin: Origin) -> Stem:
-    """Prepare an integration's requests. Raises BadConfig for a key that no header can carry."""
-    name = integration.key_out.header
-    value = integration.key_out.value.replace("{key}", integration.api_key)
+def stem_of(integration: Integration, origin: Origin, signed: frozenset[str] = frozenset()) -> Stem:
+    """Prepare an integration's requests. Raises BadConfig for a key that no header can carry.
+
+    Where they are signed, `signed` are the headers that a signer sets, and there is no key.
+    """
+    if signed:
+        return Stem(f" HTTP/1.1\r\nHost: {origin}\r\n", "", signed | _OURS)
+    name, value = integration.key_out.of(integration.api_key)
     if not _TOKEN.fullmatch(name) or _BREAKS_A_VALUE.search(value):
         raise BadConfig(f"{integration.name}: its key cannot be sent in a header; take out line breaks and NULs")
-    ours = frozenset({"host", "content-length", "transfer-encoding", name.lower()})
-    return Stem(f" HTTP/1.1\r\nHost: {origin}\r\n", f"{name}: {value}\r\n", ours)
+    return Stem(f" HTTP/1.1\r\nHost: {origin}\r\n", f"{name}: {value}\r\n", _OURS | {name.lower()})
 
 
 @lru_cache(maxsize=NAMES_KEPT)  # a memo of a pure function: callers send the same few names again and again
@@ -62,8 +68,8 @@ def _is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-def head_of(request: Outbound, stem: Stem) -> bytes:
-    """Write a request's head: the given headers as they are, then our credential and the body's length.
+def head_of(request: Outbound, stem: Stem, proof: str = "") -> bytes:
+    """Write a request's head: the given headers as they are, then our credential, or `proof`, and the body's length.
 
     Raises Refused (malformed_request) for what would break out of its line. Bytes that were no UTF-8 when they came
     go out as they came.
@@ -80,7 +86,7 @@ def head_of(request: Outbound, stem: Stem) -> bytes:
         refuse(Refusal.MALFORMED_REQUEST, "The path is malformed.")
     length = len(request.body)
     end = f"Content-Length: {length}\r\n\r\n" if length or request.method in _WITH_LENGTH else "\r\n"
-    text = f"{request.method} {request.target}{stem.host}{lines}{stem.credential}{end}"
+    text = f"{request.method} {request.target}{stem.host}{lines}{proof or stem.credential}{end}"
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

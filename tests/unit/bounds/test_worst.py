@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from proxy.bounds.asking import need
 from proxy.bounds.measures import Measure, Variant
@@ -120,6 +121,17 @@ def test_audio_output_when_it_is_asked_for_or_there_is_no_other(bound: Bound) ->
     assert written(bound(chat(modalities=["text", "audio"]))) == ("output_audio_tokens", 1)
     speaker = ModelRates(("s",), (Rate("input_tokens", "1"), Rate("output_audio_tokens", "2")))
     assert written(bound(chat(), rates=speaker)) == ("output_audio_tokens", 1)
+
+
+def test_a_region_that_serves_the_call(make_prices: Any, model: ModelRates) -> None:
+    dear = structs.replace(model, rates=(*model.rates, Rate("input_tokens", "7", region="far")))
+    raw = json.dumps(chat()).encode()
+
+    def priced(region: str | None) -> str | None:
+        found = worst(chat(), Search(raw), SPEC, dear, make_prices(), "small", {}, date=DATE, region=region)
+        return found.base[0].of.conditions.region
+
+    assert [priced(None), priced("far")] == [None, "far"]
 
 
 def test_media_are_billed_in_their_own_unit(bound: Bound) -> None:

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from proxy.errors import BadConfig
-from proxy.loading.providers import Provider, load_providers
+from proxy.loading.providers import Own, Provider, load_providers
 from proxy.loading.shipped import shipped
-from proxy.providers.integration import KeyOut, Policy
+from proxy.providers.integration import KeyOut, Place, Policy
+from proxy.providers.signing import Credentials, Signing
 
 GOOD: dict[str, Any] = yaml.safe_load("""
 integration: acme
@@ -101,6 +102,83 @@ def test_switching_on_adds_the_operators_part(write: Write) -> None:
     assert (integration.envelope, integration.upstream_errors) == (acme.envelope, acme.upstream_errors)
 
 
+CLOUD: dict[str, Any] = {
+    **GOOD,
+    "hosts": ["https://acme.{region}.test"],
+    "services": {"agents": {"host": "https://agents.{region}.test", "sign_as": "acme-agents"}},
+    "regions": {"default": "here-1"},
+    "signer": {"name": "sigv4", "service": "acme"},
+    "endpoints": [GOOD["endpoints"][0], {**GOOD["endpoints"][0], "name": "a", "path": "/a", "service": "agents"}],
+}
+SPREAD: dict[str, Any] = {
+    **GOOD,
+    "hosts": ["https://acme.test"],
+    "regions": {
+        "at": "place",
+        "names": ["global", "eu", "here-1"],
+        "hosts": {"eu": "https://eu.acme.test", "*": "https://{region}.acme.test", "global": "https://acme.test"},
+    },
+    "fixed": {"project": "project", "place": "region"},
+    "endpoints": [{**GOOD["endpoints"][0], "path": "/projects/{project}/places/{place}/chat"}],
+}
+
+
+@pytest.mark.parametrize(("region", "shown"), [("", "here-1"), ("far-9", "far-9")])
+def test_hosts_of_the_operators_region(write: Write, region: str, shown: str) -> None:
+    acme = load_providers(write("p", acme=CLOUD))["acme"].switch_on("sk", "", Policy(), Own(region))
+    assert (acme.origin, acme.region) == (f"https://acme.{shown}.test", shown)
+    assert acme.places == {"agents": Place(f"https://agents.{shown}.test", "acme-agents")}
+    assert [acme.place(each, {}) for each in acme.endpoints] == ["", "agents"]
+    assert (acme.signing, acme.sign_as) == (None, "acme")
+
+
+def test_an_upstream_replaces_every_host_but_not_what_signatures_name(write: Write) -> None:
+    provider = load_providers(write("p", acme=CLOUD))["acme"]
+    keys = Credentials("AKID", "secret")
+    acme = provider.switch_on("", "http://own:9", Policy(), Own("far-9", credentials=keys))
+    assert acme.origin == "http://own:9"
+    assert acme.places == {"agents": Place("http://own:9", "acme-agents")}
+    assert acme.signing == Signing("acme", "sigv4", "far-9", keys)
+
+
+def test_hosts_of_regions_that_paths_name(write: Write) -> None:
+    provider = load_providers(write("p", acme=SPREAD))["acme"]
+    acme = provider.switch_on("sk", "", Policy(), Own())
+    assert acme.origin == "https://acme.test"
+    assert {name: place.origin for name, place in acme.places.items()} == {
+        "global": "https://acme.test",
+        "eu": "https://eu.acme.test",
+        "here-1": "https://here-1.acme.test",
+    }
+    found = acme.find("POST", "/projects/p/places/eu/chat")
+    assert isinstance(found, tuple)
+    assert acme.place(*found) == "eu"
+    assert provider.switch_on("sk", "http://own:9", Policy(), Own()).places == {}
+
+
+def test_what_the_operator_fixes(write: Write) -> None:
+    provider = load_providers(write("p", acme=SPREAD))["acme"]
+    assert provider.switch_on("sk", "", Policy(), Own(project="p")).fixed == {"project": "p"}
+    fixed = provider.switch_on("sk", "", Policy(), Own("eu", "p"))
+    assert (fixed.fixed, fixed.origin) == ({"project": "p", "place": "eu"}, "https://eu.acme.test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"endpoints": [{**CLOUD["endpoints"][1], "service": "agent"}]}, "'agent' is no service; did you mean agents?"),
+        ({"regions": {}}, "at regions.default: it is empty"),
+        ({"regions": {"at": "place", "default": "x"}}, "at regions.names: it is empty"),
+        ({"regions": {"at": "place", "default": "x", "names": ["x"]}}, "at services: a provider whose paths name"),
+        ({"signer": {"name": "sigv5"}}, "at signer.name: 'sigv5' is no signer; did you mean sigv4?"),
+    ],
+)
+def test_what_is_not_declared_is_refused(write: Write, changes: dict[str, Any], fault: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load_providers(write("p", acme={**CLOUD, **changes}))
+    assert any(fault in problem for problem in caught.value.problems or (str(caught.value),))
+
+
 def test_a_file_may_borrow_from_another(write: Write) -> None:
     found = load_providers(write("p", acme=GOOD, cousin=COUSIN))
     assert found["cousin"].envelope == found["acme"].envelope
@@ -161,7 +239,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "host_alone": ({**GOOD, "hosts": ["api.acme.test"]}, "at hosts: 'api.acme.test' is no origin"),
     "key_nowhere": (
         {**GOOD, "key": {**GOOD["key"], "in": ["headr:x"]}},
-        "at key.in: 'headr:x' is no place for a key; use bearer, token, bare, header:NAME (lower case) or query:NAME",
+        "at key.in: 'headr:x' is no place for a key; use bearer, token, bare, sigv4, header:NAME (lower case)",
     ),
     "key_capital": ({**GOOD, "key": {**GOOD["key"], "in": ["header:X-Key"]}}, "at key.in: 'header:X-Key' is no place"),
     "key_out": (

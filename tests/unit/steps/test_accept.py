@@ -5,6 +5,7 @@ from doubles.acme import make_endpoint, make_head, make_house, make_integration
 
 from proxy.calls.head import Head
 from proxy.errors import Refusal, Refused
+from proxy.providers.integration import Regions
 from proxy.providers.route import House, Route
 from proxy.steps.accept import accept, locate
 
@@ -133,3 +134,32 @@ def test_a_key_in_a_path_is_not_repeated(target: str) -> None:
     with pytest.raises(Refused) as caught:
         route_of(make_head(target), HOUSE)
     assert "fg-secret" not in caught.value.message
+
+
+def placed(path: str) -> Route:
+    endpoint = make_endpoint("/projects/{project}/places/{place}/chat", name="chat")
+    express = make_endpoint("/chat", name="express")
+    regions = Regions(at="place", names=("eu", "us"))
+    acme = make_integration(endpoint, express, regions=regions, fixed={"project": "ours"}, region="eu")
+    return route_of(make_head("/acme" + path), make_house(acme))
+
+
+@pytest.mark.parametrize(
+    ("path", "region"),
+    [("/projects/ours/places/us/chat", "us"), ("/projects/ours/places/eu/chat", "eu"), ("/chat", "eu")],
+)
+def test_a_path_may_name_a_region(path: str, region: str) -> None:
+    assert placed(path).region == region
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/projects/theirs/places/us/chat", "acme is served in the project ours only: name it."),
+        ("/projects/ours/places/mars/chat", "acme has no such place here."),
+    ],
+)
+def test_another_project_or_region_is_no_route(path: str, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        placed(path)
+    assert (refused.value.refusal, refused.value.message) == (Refusal.UNKNOWN_ENDPOINT, told)

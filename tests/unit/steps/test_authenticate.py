@@ -37,6 +37,12 @@ def route(*places: str, query: str = "") -> Route:
     return make_route(query=query, integration=make_integration(key_in=places))
 
 
+SIGNED = (
+    "AWS4-HMAC-SHA256 SignedHeaders=host;x-amz-date, Credential=fg-known/20261121/us-east-1/acme/aws4_request, "
+    "Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024"
+)
+
+
 @pytest.mark.parametrize(
     ("places", "headers", "query"),
     [
@@ -49,6 +55,9 @@ def route(*places: str, query: str = "") -> Route:
         (("header:xi-api-key",), [("XI-API-KEY", "fg-known")], ""),
         (("query:key",), [], "alt=sse&key=fg-known"),
         (("query:key",), [], "%6bey=fg%2Dknown"),
+        (("sigv4",), [("Authorization", SIGNED)], ""),
+        (("sigv4",), [("Authorization", SIGNED.replace(", ", ","))], ""),
+        (("sigv4", "bearer"), [("Authorization", "Bearer fg-known")], ""),
         # The same key twice is one key.
         (EVERYWHERE, [("Authorization", "Bearer fg-known"), ("x-api-key", "fg-known")], "key=fg-known"),
         # An empty place is no key.
@@ -184,3 +193,19 @@ async def test_a_use_is_noted_and_a_refused_one_is_not() -> None:
 def test_query_values_are_decoded_and_kept_in_order() -> None:
     assert query_values("key=a+b&x=1&%6Bey=%2F&key&keys=no", "key") == ["a b", "/", ""]
     assert query_values("", "key") == []
+
+
+@pytest.mark.parametrize(
+    ("places", "value"),
+    [
+        (("bearer", "bare"), SIGNED),  # a provider that takes no signatures
+        (("sigv4",), "AWS4-HMAC-SHA256 Credential=fg-known, Signature=x"),
+        (("sigv4",), "AWS4-HMAC-SHA256 XCredential=fg-known/2026/x"),
+        (("sigv4",), "AWS4-HMAC-SHA256"),
+        (("sigv4",), SIGNED.replace("fg-known", "fg-unknown")),
+    ],
+)
+async def test_what_is_no_key_of_a_signature(places: tuple[str, ...], value: str) -> None:
+    with pytest.raises(Refused) as refused:
+        await authenticate(make_head("/", ("Authorization", value)), route(*places), Keys(), HandClock())
+    assert refused.value.refusal is Refusal.INVALID_KEY

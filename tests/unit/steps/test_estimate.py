@@ -7,7 +7,7 @@ from msgspec import structs
 
 from proxy.errors import Refusal, Refused
 from proxy.money import ceil_div
-from proxy.pricing.card import Conditions
+from proxy.pricing.card import Conditions, Rate
 from proxy.pricing.formula import Used, price
 from proxy.providers.integration import Policy
 from proxy.providers.permit import Permit
@@ -80,3 +80,18 @@ def test_a_metered_route_without_a_bound_is_our_own_mistake() -> None:
     with pytest.raises(Refused) as caught:
         estimate(make_permit({}, route=make_route(make_endpoint(bound=None))), TODAY)
     assert caught.value.refusal is Refusal.INTERNAL_ERROR
+
+
+def test_the_region_that_serves_a_call_prices_it() -> None:
+    usual = make_permit({"max_tokens": 1_000})
+    rates = structs.replace(
+        usual.rates, rates=(*usual.rates.rates, Rate("input_tokens", "2", 1_000, region="far"), *DEAR)
+    )
+    usual = structs.replace(usual, rates=rates)
+    far, plain = structs.replace(usual, region="far"), len(usual.raw)
+    assert estimate(usual, TODAY).ask.most == plain * INPUT + 1_000 * OUTPUT
+    assert estimate(far, TODAY).ask.most == plain * 2_400_000 + 1_000 * OUTPUT
+    assert estimate(usual, TODAY).ask.most == plain * INPUT + 1_000 * OUTPUT, "what is remembered has its region"
+
+
+DEAR = (Rate("input_tokens", "9", 1_000, region="elsewhere"),)

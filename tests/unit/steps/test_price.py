@@ -166,6 +166,18 @@ def test_tier_context_and_day_of_the_hold_choose_the_rate() -> None:
     assert cost(1, "new") == 1_000  # not yet in force: the standard rate
 
 
+@pytest.mark.parametrize(
+    ("told", "asked", "usd"),
+    [("us", None, "2"), (None, "us", "2"), ("us", "eu", "2"), (None, "eu", "3"), (None, None, "1")],
+)
+def test_the_region_of_the_answer_prices_it_else_the_requests(told: str | None, asked: str | None, usd: str) -> None:
+    rates = tuple(Rate("input_tokens", usd, region=region) for usd, region in (("1", None), ("2", "us"), ("3", "eu")))
+    card = RateCard("v", {"acme": (ModelRates(("m-1",), rates),)})
+    permit = structs.replace(permit_with(card), region=asked)
+    bill = price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": 1}, region=told))
+    assert [line.usd for line in bill.lines] == [usd]
+
+
 def test_the_context_is_every_kind_of_prompt_token() -> None:
     usage = {
         "input_tokens": 1,

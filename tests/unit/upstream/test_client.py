@@ -8,15 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from doubles.acme import SECRET, make_integration
+from doubles.acme import SECRET, HandClock, make_integration
 from doubles.scripted import HOLD, OK, PATIENCE, close, house, read_all, request, reset, says
 from msgspec import structs
 
-from proxy.errors import BadConfig, InvariantBroken, Refused
-from proxy.providers.integration import KeyOut
+from proxy.errors import BadConfig, InvariantBroken, Refusal, Refused
+from proxy.providers.integration import KeyOut, Place
 from proxy.providers.permit import FreeRoute
+from proxy.providers.signing import Credentials, Signing
 from proxy.upstream.client import HttpUpstream, Patience
-from proxy.upstream.door import Failure, UpstreamFailed
+from proxy.upstream.door import Failure, Outbound, UpstreamFailed
+from proxy.upstream.signers.shelf import Signers
 
 # --- What goes out
 
@@ -471,3 +473,89 @@ async def test_a_key_that_cannot_be_sent_leaves_the_older_upstream_alone() -> No
         with pytest.raises(BadConfig, match="its key cannot be sent in a header"):
             await old.renewed({"acme": make_integration(api_key="two\nlines")})
         assert await read_all(await old.send(request(), HOLD)) == b"{}"
+
+
+# --- Places and signatures
+
+
+class Signer:
+    """Signs with a counter."""
+
+    names = frozenset({"authorization", "x-date"})
+
+    def __init__(self, fails: bool = False) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+        self.fails = fails
+
+    def begin(self) -> None:
+        pass
+
+    async def sign(self, request: Outbound, origin: str, sign_as: str) -> list[tuple[str, str]]:
+        if self.fails:
+            raise Refused(Refusal.UPSTREAM_AUTH, "no credentials")
+        self.asked.append((request.target, origin, sign_as))
+        return [("Authorization", f"Signed {len(self.asked)}"), ("X-Date", "today")]
+
+    async def close(self) -> None:
+        pass
+
+
+SIGNING = Signing("acme", "any", "here-1", Credentials("AKID", "secret"))
+
+
+class Shelf(Signers):
+    """Has one signer, whatever is asked for."""
+
+    def __init__(self, signer: Signer) -> None:
+        super().__init__(HandClock())
+        self._signer = signer
+
+    async def prepare(self, wanted: object) -> dict[Signing, Any]:
+        return {SIGNING: self._signer}
+
+
+async def test_a_signed_request_carries_a_proof_of_its_own_and_no_key() -> None:
+    signer = Signer()
+    async with house(says(OK)) as (_, provider):
+        origin = f"http://127.0.0.1:{provider.port}"
+        acme = make_integration(
+            origin="http://nobody.invalid",
+            signing=SIGNING,
+            sign_as="acme",
+            places={"agents": Place(origin, "acme-agents"), "plain": Place(origin)},
+        )
+        async with HttpUpstream({"acme": acme}, PATIENCE, signers=Shelf(signer)) as client:
+            for place in ("agents", "plain"):
+                sent = structs.replace(request("/x", b"{}", ("x-date", "theirs"), ("x-one", "1")), place=place)
+                await read_all(await client.send(sent, HOLD))
+    assert [provider.header(name, at) for at in (0, 1) for name in ("authorization", "x-date", "x-one")] == [
+        ["Signed 1"],
+        ["today"],
+        ["1"],
+        ["Signed 2"],
+        ["today"],
+        ["1"],
+    ]
+    assert SECRET.encode() not in b"".join(provider.requests)
+    assert signer.asked == [("/x", origin, "acme-agents"), ("/x", origin, "acme")]
+
+
+async def test_without_a_proof_nothing_is_sent() -> None:
+    async with house(says(OK)) as (_, provider):
+        acme = make_integration(origin=f"http://127.0.0.1:{provider.port}", signing=SIGNING)
+        async with HttpUpstream({"acme": acme}, PATIENCE, signers=Shelf(Signer(fails=True))) as client:
+            with pytest.raises(Refused):
+                await client.send(request(), HOLD)
+    assert provider.connections == 0
+
+
+async def test_connections_to_all_places_are_kept_over_a_reload() -> None:
+    async with house(says(OK)) as (_, provider):
+        acme = make_integration(places={"agents": Place(f"http://127.0.0.1:{provider.port}")})
+        async with HttpUpstream({"acme": acme}, PATIENCE) as client:
+            sent = structs.replace(request(), place="agents")
+            await read_all(await client.send(sent, HOLD))
+            again = await client.renewed({"acme": acme})
+            again.succeed()
+            await read_all(await again.send(sent, HOLD))
+        assert provider.connections == 1

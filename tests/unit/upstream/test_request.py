@@ -14,7 +14,7 @@ from proxy.upstream.door import Outbound
 from proxy.upstream.request import Origin, head_of, origin_of, stem_of
 
 ACME = make_integration(origin="https://api.acme.test")
-STEM = stem_of(ACME, origin_of(ACME))
+STEM = stem_of(ACME, origin_of(ACME.origin))
 POST = Outbound("acme", "POST", "/v1/chat", [("X-One", "1"), ("x-two", "2")], b"{}")
 
 
@@ -44,7 +44,7 @@ def test_the_length_is_said_where_a_body_is_or_could_be(method: str, body: bytes
 
 
 def test_what_only_we_set_is_not_taken_from_the_caller() -> None:
-    stem = stem_of(structs.replace(ACME, key_out=KeyOut("X-Goog", "{key}")), origin_of(ACME))
+    stem = stem_of(structs.replace(ACME, key_out=KeyOut("X-Goog", "{key}")), origin_of(ACME.origin))
     names = ["Host", "content-length", "Transfer-Encoding", "x-goog"]
     head = head_of(structs.replace(POST, headers=[(name, "evil") for name in names]), stem)
     assert b"evil" not in head
@@ -69,7 +69,7 @@ def test_bytes_that_are_no_text_go_out_as_they_came() -> None:
     ],
 )
 def test_origins(origin: str, parts: Origin, host: str) -> None:
-    assert origin_of(make_integration(origin=origin)) == parts
+    assert origin_of(origin) == parts
     assert str(parts) == host
 
 
@@ -112,5 +112,5 @@ def test_a_head_has_the_lines_that_it_was_given_and_no_more(headers: list[tuple[
 def test_a_key_that_breaks_its_line_is_bad_configuration(key: str) -> None:
     acme = make_integration(api_key=key)
     with pytest.raises(BadConfig) as caught:
-        stem_of(acme, origin_of(acme))
+        stem_of(acme, origin_of(acme.origin))
     assert key not in str(caught.value)
