@@ -65,6 +65,17 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True):
     absent: str = ""
 
 
+class Addon(Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit that is billed beside another one, as much of it, if the request asks for what it stands for.
+
+    Each of `where` is enough by itself: paths to globs of the value wanted (null: anything).
+    """
+
+    unit: str
+    beside: str
+    where: Mapping[str, str | None]
+
+
 class Measured(Struct, frozen=True):
     """A quantity: what is charged, the most that it can be, and whether it is the provider's own way to count."""
 
@@ -84,6 +95,15 @@ def measured(body: Any, measures: tuple[Measure, ...], rates: ModelRates, model:
         for measure in measures
         if measure.unit in rates.units and matches(body, measure.where)
     ]
+
+
+def added(body: Any, addons: tuple[Addon, ...], quantities: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """Return what a request's extras are billed, beside these quantities."""
+    return {
+        addon.unit: quantities[addon.beside]
+        for addon in addons
+        if addon.beside in quantities and any(matches(body, {path: value}) for path, value in addon.where.items())
+    }
 
 
 def variant(body: Any, variants: tuple[Variant, ...], rates: ModelRates) -> str | None:

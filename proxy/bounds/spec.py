@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from proxy.bounds.measures import Measure, Variant
+from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.paths import compiled
 from proxy.pricing.card import is_glob
 
@@ -227,8 +227,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
     allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
     is certainly read as input: evidence, where the provider reports none. `fees` are what the request is billed for
-    besides tokens, or instead of them. `measures` are quantities that the request itself tells, `variants` its choices
-    that the price depends on.
+    besides tokens, or instead of them. `measures` are quantities that the request itself tells, `addons` its extras
+    that are billed beside these, `variants` its choices that the price depends on.
     """
 
     input: tuple[InputUnit, ...] = ()
@@ -248,6 +248,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     text: tuple[str, ...] = ()
     fees: tuple[Fee, ...] = ()
     measures: tuple[Measure, ...] = ()
+    addons: tuple[Addon, ...] = ()
     variants: tuple[Variant, ...] = ()
 
     @cached_property

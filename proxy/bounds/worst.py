@@ -9,7 +9,7 @@ from msgspec import Struct
 from proxy.bounds.dearest import ANY, ANYWHERE, STANDARD, Dearest, Market, Scope, market
 from proxy.bounds.fees import counted
 from proxy.bounds.fields import words
-from proxy.bounds.measures import measured, variant
+from proxy.bounds.measures import added, measured, variant
 from proxy.bounds.media import Known
 from proxy.bounds.output import Allowance, allowance, model_limit, units
 from proxy.bounds.search import Search
@@ -159,11 +159,11 @@ def _told(body: Any, spec: BoundSpec, model: ModelRates, name: str, here: Market
     """Return the quantities that the request itself tells."""
     if not spec.measures:
         return []
-    return [
-        Portion(one, each.most)
-        for each in measured(body, spec.measures, model, name)
-        if (one := here.dearest((each.unit,))) is not None
-    ]
+    most: dict[str, int] = {}
+    for each in measured(body, spec.measures, model, name):
+        most[each.unit] = most.get(each.unit, 0) + each.most
+    counts = [*most.items(), *((unit, int(count)) for unit, count in added(body, spec.addons, most).items())]
+    return [Portion(one, count) for unit, count in counts if (one := here.dearest((unit,))) is not None]
 
 
 def _token(output: Dearest | None, text: Dearest | None, generations: int, passes: int) -> tuple[Portion, ...]:

@@ -287,6 +287,7 @@ def _bound_units(bound: BoundSpec) -> Iterator[str]:
         yield from bound.output.flat
     yield from (kind.unit for media in bound.media for kind in media.kinds if kind.unit is not None)
     yield from (measure.unit for measure in bound.measures)
+    yield from (unit for addon in bound.addons for unit in (addon.unit, addon.beside))
     for tool in bound.tools:
         yield from (*tool.per_use, *tool.per_call)
 

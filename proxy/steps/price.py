@@ -7,7 +7,7 @@ of output that were seen, and the bytes of the request's text. Where nothing was
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from proxy.bounds.measures import Measured, measured, variant
+from proxy.bounds.measures import Measured, added, measured, variant
 from proxy.bounds.text import text_bytes
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.hold import Hold
@@ -29,6 +29,9 @@ def price_call(permit: Permit, held: Hold, reading: Reading | None, *, input_at_
     """
     reading = reading or Reading()
     certainty, quantities = _evidence(permit, reading, input_at_least)
+    bound = permit.route.endpoint.bound
+    if bound is not None and bound.addons:
+        quantities = {**quantities, **added(permit.body, bound.addons, quantities)}
     model = reading.model or permit.model
     parts = [_part(permit, held, reading, model, quantities)] if quantities else []
     parts += [_part(permit, held, reading, other, used) for other, used in reading.other_models.items()]

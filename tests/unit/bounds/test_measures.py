@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from doubles.sound import wav
 
-from proxy.bounds.measures import Measure, Measured, Variant, measured, variant
+from proxy.bounds.measures import Addon, Measure, Measured, Variant, added, measured, variant
 from proxy.errors import Refused
 from proxy.pricing.card import ModelRates, Rate
 from proxy.wire.upload import Upload
@@ -126,3 +126,25 @@ def test_choices_make_a_tier_if_the_rates_know_it(body: Any, tier: str | None) -
 def test_a_choice_may_only_matter_if_it_is_made() -> None:
     assert variant({"format": {"type": "json"}}, (Variant("format", given="annotated"),), DRAWN) == "annotated"
     assert variant({}, (Variant("format", given="annotated"),), DRAWN) is None
+
+
+ADDONS = (
+    Addon("diarized_seconds", "audio_seconds", {"?.diarize": "true", "?.diarize_model": None}),
+    Addon("redacted_seconds", "audio_seconds", {"?.redact": None}),
+    Addon("entity_seconds", "pages", {"?.redact": None}),
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "units"),
+    [
+        ({}, set()),
+        ({"diarize": "true"}, {"diarized_seconds"}),
+        ({"diarize": "false", "diarize_model": "v2"}, {"diarized_seconds"}),
+        ({"diarize": "false"}, set()),
+        ({"redact": ["pci", "ssn"], "diarize": "true"}, {"diarized_seconds", "redacted_seconds"}),
+    ],
+)
+def test_extras_are_billed_beside_what_they_extend(query: Any, units: set[str]) -> None:
+    found = added({"?": query}, ADDONS, {"audio_seconds": Decimal("2.5")})
+    assert found == dict.fromkeys(units, Decimal("2.5"))

@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from proxy.bounds.asking import need
-from proxy.bounds.measures import Measure, Variant
+from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.search import Search
 from proxy.bounds.spec import (
     BoundSpec,
@@ -243,10 +243,18 @@ def test_a_body_that_is_no_object_is_bounded_by_its_bytes(bound: Bound, body: An
 # --- What the request itself tells
 
 
-SPOKEN = ModelRates(("voice",), (Rate("characters", "15", 1_000_000), Rate("characters", "30", 1_000_000, tier="hd")))
+SPOKEN = ModelRates(
+    ("voice",),
+    (
+        Rate("characters", "15", 1_000_000),
+        Rate("characters", "30", 1_000_000, tier="hd"),
+        Rate("requests", "5", 1_000_000),
+    ),
+)
 TOLD = BoundSpec(
     output=Output(units=(OutputUnit("output_tokens"),)),
     measures=(Measure("characters", "characters", ("input",)), Measure("images", "call")),
+    addons=(Addon("requests", "characters", {"extra": None}),),
     variants=(Variant("quality"),),
 )
 
@@ -257,6 +265,7 @@ TOLD = BoundSpec(
         ({"input": "x" * 100}, "0.0015"),
         ({"input": "x" * 100, "quality": "hd"}, "0.003"),
         ({"input": "x" * 100, "quality": "unheard of"}, "0.0015"),
+        ({"input": "x" * 100, "extra": 1}, "0.002"),
     ],
 )
 def test_a_model_without_tokens_is_bounded_by_what_the_request_tells(

@@ -1,5 +1,6 @@
 """What the rates that ship promise: limits, tiers, names, prices that anyone can look up, and where they come from."""
 
+import re
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,8 +31,8 @@ class TestBuiltIn:
         assert rate is not None
         return f"{rate.usd}/{rate.per}"
 
-    def test_the_three_providers_are_there(self) -> None:
-        assert set(self.CARD.integrations) == {"openai", "anthropic", "gemini"}
+    def test_the_first_three_providers_are_there(self) -> None:
+        assert set(self.CARD.integrations) >= {"openai", "anthropic", "gemini"}
 
     def test_survives_json(self) -> None:
         assert msgspec.json.decode(msgspec.json.encode(self.CARD), type=RateCard) == self.CARD
@@ -144,7 +145,6 @@ class TestBuiltIn:
         if path.name == "units.yaml":
             assert all(unit["meaning"] for unit in content["units"].values())
         else:
-            assert "genai-prices 0.2.3" in content["source"]
-            assert "https://" in content["source"]
+            assert re.search(r"https://\S|\d+\.\d+\.\d+", content["source"]), "a page, or a package and its version"
             assert content["checked"] >= date(2026, 11, 21)
             assert path.stem == content["integration"]

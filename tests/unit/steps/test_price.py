@@ -9,7 +9,7 @@ from doubles.acme import CALL, HOLDER, make_endpoint, make_hold, make_permit, ma
 from doubles.books import CARD, TODAY
 from msgspec import structs
 
-from proxy.bounds.measures import Measure, Variant
+from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.spec import BoundSpec
 from proxy.ledger.bill import recompute
 from proxy.pricing.card import ModelRates, Rate, RateCard
@@ -261,3 +261,13 @@ def test_a_choice_of_the_request_picks_the_rate() -> None:
         line.usd
         for line in price_call(told_permit({"input": "abc", "quality": "hd"}, CHARACTERS), HELD, answered).lines
     ] == ["15"]
+
+
+def test_extras_are_billed_beside_what_was_reported() -> None:
+    addon = Addon("output_tokens", "characters", {"extra": None})
+    permit = told_permit({"model": "m-1", "input": "abc", "extra": True}, CHARACTERS)
+    bound = structs.replace(permit.route.endpoint.bound, addons=(addon,))
+    route = structs.replace(permit.route, endpoint=structs.replace(permit.route.endpoint, bound=bound))
+    reading = structs.replace(SPOKEN, usage={"characters": 7}, reported=True)
+    bill = price_call(structs.replace(permit, route=route), HELD, reading)
+    assert {line.unit: line.quantity for line in bill.lines} == {"characters": 7, "output_tokens": 7}
