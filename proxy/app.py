@@ -43,7 +43,7 @@ from proxy.loading.values import SANDBOX, Address, Database, Upstream
 from proxy.loading.yaml import read_yaml
 from proxy.logs import form_of, set_level, start_logging
 from proxy.metrics import Metrics
-from proxy.observers import tracers, watchers
+from proxy.observers import tracers, warn_of_cap, watchers
 from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
@@ -234,7 +234,8 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
     async with contextlib.AsyncExitStack() as stack:
         sandboxes = Sandboxes(stack, settings.sandbox)
         integrations = await switch_on(settings, catalogue.providers, sandboxes)
-        store = SqliteStore(settings.database.path, clock, observe=commits.observe, broke=broke)
+        near = partial(warn_of_cap, metrics)
+        store = SqliteStore(settings.database.path, clock, observe=commits.observe, broke=broke, near=near)
         await store.open(catalogue.card)
         stack.push_async_callback(store.close)
         books = await SqliteBooks.open(settings.database.path)

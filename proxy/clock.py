@@ -34,6 +34,11 @@ def _date_of(day: int) -> str:
     return (_FIRST_DAY + timedelta(days=day)).isoformat()
 
 
+def midnight(date_text: str) -> int:
+    """Return the first moment of a UTC date such as `2026-11-21`, in microseconds since the epoch."""
+    return (date.fromisoformat(date_text) - _FIRST_DAY).days * MICROS_PER_DAY
+
+
 def timestamp(micros: int) -> str:
     """Return a wall time as RFC 3339 with microseconds, in UTC."""
     seconds, rest = divmod(micros, MICROS_PER_SECOND)

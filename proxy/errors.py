@@ -91,14 +91,21 @@ class Refusal(Enum):
 class Refused(FaregateError):
     """A call is refused. `message` is for the caller: it names the fault and the remedy, never a secret.
 
-    `facts` are extra fields of the answer's body (a 402's balance, held, needed and top-up URL).
+    `facts` are extra fields of the answer's body (a 402's balance, held, needed and top-up URL); among them
+    `retry_after` is also sent as a header, in seconds. `again` tells whether an SDK should try by itself.
     """
 
     def __init__(self, refusal: Refusal, message: str, **facts: object) -> None:
         super().__init__(message)
         self.refusal = refusal
         self.message = message
+        self.again = refusal.retryable
         self.facts = facts
+
+    def not_soon(self) -> "Refused":
+        """Say that this call will not succeed for a while, though others of its kind may: no SDK should insist."""
+        self.again = False
+        return self
 
 
 def refuse(refusal: Refusal, message: str, **facts: object) -> NoReturn:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from proxy.errors import Refusal
 from proxy.ledger.bill import Bill
 from proxy.ledger.call import Ending, Outcome, Receipt
+from proxy.ledger.cap import Span
 from proxy.ledger.hold import Hold
 from proxy.money import NANOS_PER_USD
 from proxy.tally import Dial, Spread, Tally
@@ -71,6 +72,7 @@ class Metrics:
             "integration",
             "endpoint",
         )
+        self.caps_near = counter("cap_warnings", "Spend caps of which 80 % was spent, by their window.", "window")
         self.unpriced = counter("unpriced_units", "Answers with a unit or model that has no rate.", "integration")
         self.invalid = counter("usage_invalid", "Answers whose usage was absurd and not believed.", "integration")
         self.held = dial("held_usd", "USD on hold by running calls.")
@@ -109,6 +111,8 @@ class Metrics:
             self.reloads.add(0, outcome)
         for refusal in Refusal:
             self.refusals.add(0, refusal.code)
+        for span in Span:
+            self.caps_near.add(0, span.value)
         for certainty in Certainty:
             self.certainty.add(0, certainty.value)
 

@@ -1,4 +1,4 @@
-"""Who is told of calls: the log, and the maker of traces if traces go anywhere."""
+"""Who is told of calls and of spend caps: the log, the metrics, and the maker of traces if traces go anywhere."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,12 @@ from collections.abc import Iterable
 
 from proxy import __version__
 from proxy.errors import BadConfig
+from proxy.ledger.cap import WARN_PERCENT, Standing
 from proxy.loading.gen_ai import load_names
 from proxy.loading.settings import Settings
 from proxy.loading.shipped import shipped
+from proxy.metrics import Metrics
+from proxy.money import format_usd
 from proxy.watching.lines import LINES_A_SECOND, CallLines
 from proxy.watching.report import Watcher, Watchers
 
@@ -38,3 +41,17 @@ def tracers(stack: contextlib.AsyncExitStack, settings: Settings) -> Iterable[Wa
     traces, close = open_traces(settings.traces_to, load_names(shipped("config") / "gen_ai.yaml"), __version__)
     stack.push_async_callback(asyncio.to_thread, close)
     return (traces,)
+
+
+def warn_of_cap(metrics: Metrics, standing: Standing) -> None:
+    """Tell of a spend cap of which most is spent: its tenant's calls may be refused before its window is over."""
+    cap, window = standing.cap, standing.window
+    metrics.caps_near.add(1, cap.place.span.value)
+    _log.warning(
+        "%d %% or more of the %s is spent in %s: %s of %s USD; `faregate cap set` changes it",
+        WARN_PERCENT,
+        cap.place,
+        window.window,
+        format_usd(window.spent),
+        format_usd(cap.limit),
+    )

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from proxy.errors import InvariantBroken
 from proxy.ledger.bill import Bill
+from proxy.ledger.cap import Standing
 
 
 class Outcome(StrEnum):
@@ -56,7 +57,10 @@ class Ending(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """What became of an ending. `already` tells that the call was over before: nothing was written now."""
+    """What became of an ending. `already` tells that the call was over before: nothing was written now.
+
+    `near` are the caps of which, with this call, most is spent.
+    """
 
     paid_nanos: int = 0
     waived_nanos: int = 0
@@ -66,6 +70,7 @@ class Receipt(Struct, frozen=True):
     held_nanos: int = 0
     entry_id: str = ""
     already: bool = False
+    near: tuple[Standing, ...] = ()
 
 
 class NoHold(InvariantBroken):

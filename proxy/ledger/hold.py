@@ -35,13 +35,15 @@ class HoldRequest(Struct, frozen=True):
     waived: bool
     at: int
     period: str
+    app: str = ""
 
 
 class Hold(Struct, frozen=True):
     """A committed hold. Having one is what allows a metered request to be sent.
 
     `wallet_nanos` is what was taken out of available money; `cost_nanos` is upstream's share of it;
-    `evidence` is the last checkpoint's bill as JSON, empty while nothing was seen.
+    `evidence` is the last checkpoint's bill as JSON, empty while nothing was seen. `windows` names the windows of
+    spend caps, as (cap, window), on each of which `cap_nanos` is held until the end, whatever becomes of the caps.
     """
 
     call: str
@@ -60,13 +62,23 @@ class Hold(Struct, frozen=True):
     epoch: int
     state: HoldState = HoldState.HELD
     evidence: str = ""
+    app: str = ""
+    cap_nanos: int = 0
+    windows: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def covered(self) -> int | None:
+        """What the call may come to by this hold; None where nothing limits it: it is waived, and under no cap."""
+        if not self.waived:
+            return self.wallet_nanos
+        return self.cap_nanos if self.windows else None
 
 
-def open_hold(request: HoldRequest, granted: int, epoch: int) -> Hold:
-    """Make the hold that a grant of `granted` nano-USD amounts to."""
+def open_hold(request: HoldRequest, granted: int, epoch: int, windows: tuple[tuple[str, str], ...] = ()) -> Hold:
+    """Make the hold that a grant of `granted` nano-USD amounts to: on the wallet unless waived, and on each window."""
     ask = request.ask
     cost = request.cost_most
-    if ask.most and not request.waived:
+    if ask.most:
         cost = ceil_div(cost * granted, ask.most)
     return Hold(
         call=request.call,
@@ -75,7 +87,7 @@ def open_hold(request: HoldRequest, granted: int, epoch: int) -> Hold:
         integration=request.integration,
         endpoint=request.endpoint,
         model=request.model,
-        wallet_nanos=granted,
+        wallet_nanos=0 if request.waived else granted,
         cost_nanos=min(cost, request.cost_most),
         rate_card=request.rate_card,
         margins=request.margins,
@@ -83,4 +95,7 @@ def open_hold(request: HoldRequest, granted: int, epoch: int) -> Hold:
         created_at=request.at,
         period=request.period,
         epoch=epoch,
+        app=request.app,
+        cap_nanos=granted if windows else 0,
+        windows=windows,
     )

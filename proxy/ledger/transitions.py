@@ -3,11 +3,14 @@
 A store runs them inside one transaction: it loads the wallet and the hold, calls, and writes what comes back.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct, structs
 
 from proxy.errors import invariant
 from proxy.ledger.bill import write_bill
 from proxy.ledger.call import Ending, Receipt
+from proxy.ledger.cap import Capped, Standing, keeps_out, room
 from proxy.ledger.ending import split
 from proxy.ledger.entry import Entry, Kind, seal
 from proxy.ledger.exposure import Exposure
@@ -25,20 +28,43 @@ class Ended(Struct, frozen=True):
     receipt: Receipt
 
 
-def begin(wallet: Wallet, request: HoldRequest, epoch: int) -> tuple[Wallet, Hold] | Short:
-    """Admit a call: take its hold out of what is available, or say how much was missing."""
-    if request.waived:
-        return wallet, open_hold(request, 0, epoch)
-    granted = grant(wallet.available, request.ask)
+def begin(
+    wallet: Wallet, request: HoldRequest, epoch: int, standings: Sequence[Standing] = ()
+) -> tuple[Wallet, Hold] | Short | Capped:
+    """Admit a call: take its hold out of what wallet and caps leave, or say how much was missing, and where.
+
+    The hold's `cap_nanos` is to be held in the window of each standing.
+    """
+    ask = request.ask
+    if standings:
+        left = room(standings)
+        if not request.waived:
+            granted = grant(min(left, wallet.available), ask)
+        else:
+            granted = ask.most if ask.most <= left else grant(left, ask)
+        if granted is None and (request.waived or left < wallet.available):
+            return keeps_out(standings, ask.least)
+    else:
+        granted = ask.most if request.waived else grant(wallet.available, ask)
     if granted is None:
-        return Short(wallet.balance, wallet.held, wallet.minimum, request.ask.least)
-    return hold(wallet, granted), open_hold(request, granted, epoch)
+        return Short(wallet.balance, wallet.held, wallet.minimum, ask.least)
+    windows = tuple((standing.window.cap, standing.window.window) for standing in standings)
+    return wallet if request.waived else hold(wallet, granted), open_hold(request, granted, epoch, windows)
 
 
-def raise_hold(wallet: Wallet, open_: Hold, more: int, cost_more: int) -> tuple[Wallet, Hold] | None:
-    """Take `more` for a running call, or return None if it is not available."""
+def raise_hold(
+    wallet: Wallet, open_: Hold, more: int, cost_more: int, standings: Sequence[Standing] = ()
+) -> tuple[Wallet, Hold] | None:
+    """Take `more` for a running call, or return None if wallet or caps do not leave it.
+
+    `standings` are those of the hold's windows whose caps are in force; `more` is to be held in all its windows.
+    """
     invariant(more >= 0 and cost_more >= 0, "a hold is only ever raised")
     invariant(open_.state is HoldState.HELD, "a hold that has ended is not raised")
+    if standings and more > room(standings):
+        return None
+    if open_.windows:
+        open_ = structs.replace(open_, cap_nanos=open_.cap_nanos + more)
     if not open_.waived:
         if more > wallet.available:
             return None

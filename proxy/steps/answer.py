@@ -28,7 +28,9 @@ async def refuse_call(sink: Sink, refused: Refused, envelope: Envelope, call_id:
     ]
     if envelope.headers:
         headers += envelope.heads(refused, call_id)
-    if not refusal.retryable:
+    if "retry_after" in refused.facts:
+        headers.append(("retry-after", str(refused.facts["retry_after"])))
+    if not refused.again:
         headers.append(("x-should-retry", "false"))
     await sink.send(refusal.status, headers, envelope.render(refused, call_id))
 

@@ -103,9 +103,9 @@ def plan(permit: Permit, leave: Hold | FreeRoute, need: Need | None, refusing: R
         usage = None
     if usage and _option(permit, usage) in refusing.options:
         usage = None
-    if need is None or need.parameter is None or not isinstance(leave, Hold) or leave.waived:
+    if need is None or need.parameter is None or not isinstance(leave, Hold) or leave.covered is None:
         return Splices(usage)
-    return Splices(usage, output_limit(need, leave.wallet_nanos), need.parameter)
+    return Splices(usage, output_limit(need, leave.covered), need.parameter)
 
 
 def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
@@ -186,7 +186,7 @@ async def _fewer(
         return None
     if splices.limit_at[-1].encode() not in answer.body:
         return None
-    more = max(need.ask.most - leave.wallet_nanos, 0)
+    more = max(need.ask.most - (leave.covered or 0), 0)
     raised = await ledger.raise_hold(leave.call, more, max(need.cost_most - leave.cost_nanos, 0))
     return structs.replace(splices, limit=None) if raised is not None else None
 

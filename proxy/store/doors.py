@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from proxy.ledger.call import CallRecord, Ending, Receipt
+from proxy.ledger.cap import Capped, CapPlace, Standing
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldRequest
@@ -36,19 +37,24 @@ class OwnedObject(Struct, frozen=True):
 class Ledger(Protocol):
     """The wallet's verbs, each durable when it returns. LedgerUnavailable: nothing could be committed."""
 
-    async def hold(self, request: HoldRequest) -> Hold | Short:
-        """Reserve a call's worst case, or say what was missing. Asked again for the same call: its hold.
+    async def hold(self, request: HoldRequest) -> Hold | Short | Capped:
+        """Reserve a call's worst case on the wallet and on every spend cap that covers the call, or on none of them.
+
+        What was missing is Short where the wallet lacks it, Capped where a cap does. Asked again for the same call:
+        its hold.
 
         Raises InvariantBroken if that call is over, is another tenant's, or if there is no such tenant.
         """
         ...
 
     async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
-        """Take more for a running call; None if it is not available. Raises NoHold if it never had a hold."""
+        """Take more for a running call; None if wallet or caps do not leave it. Raises NoHold if it has none."""
         ...
 
     async def end(self, ending: Ending) -> Receipt:
         """End a hold, in one transaction with its entry, its exposure, its call row and its object's tokens.
+
+        What it held on spend caps is given back, and what it was charged or waived is counted on those in force.
 
         Ending a call that is over changes nothing and returns a receipt with `already`. Raises NoHold if the
         call never had a hold, InvariantBroken if it is another tenant's.
@@ -140,7 +146,10 @@ class Held(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """One thing that verification found wrong, in a sentence. `entry` is an entry or a call; empty: the wallet."""
+    """One thing that verification found wrong, in a sentence.
+
+    `entry` is the id of an entry, a call or a spend cap; empty: the wallet.
+    """
 
     tenant: str
     entry: str
@@ -264,6 +273,28 @@ class Registry(Protocol):
 
     async def unset_margin(self, slot: Slot, at: int, by: Actor = HOUSE) -> MarginRow:
         """Take a margin out of force, as a new version of the table. BadRequest (404) if there is none."""
+        ...
+
+    async def set_cap(self, new_id: str, place: CapPlace, limit: int, at: int, by: Actor = HOUSE) -> Standing:
+        """Put a spend cap in force for calls that begin from now on, or change its limit; return how it stands.
+
+        What the calls that it covers were charged or waived in its window is spent already. Calls that run are not
+        held on a cap that is new, and counted when they end. `new_id` is for a place that had no cap before.
+        Raises BadRequest if there is no such tenant or key.
+        """
+        ...
+
+    async def unset_cap(self, place: CapPlace, at: int, by: Actor = HOUSE) -> Standing:
+        """Take a spend cap out of force, and return how it stood. BadRequest (404) if there is none."""
+        ...
+
+    async def caps(
+        self, tenant: str | None, at: int, limit: int, after: str = "", *, percent: int = 0
+    ) -> Sequence[Standing]:
+        """Return the spend caps in force of one tenant or of all, by id, in their windows of a time.
+
+        With `percent`, only those of which at least so much is spent or held.
+        """
         ...
 
     async def use_rates(self, card: RateCard, at: int) -> None:

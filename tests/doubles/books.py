@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from proxy.ids import ulid
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.call import CallRecord, Ending, Outcome
+from proxy.ledger.cap import Marks
 from proxy.ledger.entry import Kind
 from proxy.ledger.hold import HoldRequest
 from proxy.ledger.transitions import Deposit
@@ -67,6 +68,10 @@ def make_key(tenant: Tenant, number: int = 1) -> Key:
     return Key(make_id("key", number), tenant.id, app="tool", hint="abcd", created_at=NOW)
 
 
+MARKS = Marks("tool", make_id("key", 1), "acme", "m-1")
+"""What caps go by, of the calls that `make_request` asks for."""
+
+
 def credit(tenant: str, nanos: int, number: int = 1, *, kind: Kind = Kind.CREDIT, forced: bool = False) -> Deposit:
     """Return a deposit of an amount, negative ones included."""
     return Deposit(make_id("led", 10_000_000 + number), tenant, kind, nanos, NOW, TODAY, forced=forced)
@@ -81,6 +86,8 @@ def make_request(
     waived: bool = False,
     card: RateCard = CARD,
     margins: int = 0,
+    period: str = TODAY,
+    marks: Marks = MARKS,
 ) -> HoldRequest:
     """Ask for between `least` and `most` nano-USD (`least` exactly, without `most`) for the call of a number."""
     ask = Ask(0, least, least if most is None else most, floor=least)
@@ -88,17 +95,18 @@ def make_request(
     return HoldRequest(
         call=make_id("call", number),
         tenant=tenant,
-        key=make_id("key", 1),
-        integration="acme",
+        key=marks.key,
+        integration=marks.integration,
         endpoint="chat",
-        model="m-1",
+        model=marks.model,
         ask=ask,
         cost_most=cost,
         rate_card=card.version,
         margins=margins,
         waived=waived,
         at=NOW,
-        period=TODAY,
+        period=period,
+        app=marks.app,
     )
 
 

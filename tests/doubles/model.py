@@ -4,13 +4,16 @@ It keeps no hashes and prices nothing: `verify` only adds up.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 from msgspec import structs
 
 from proxy.errors import BadConfig, BadRequest, InvariantBroken
 from proxy.ledger.bill import write_bill
 from proxy.ledger.call import CallRecord, Ending, NoHold, Receipt
+from proxy.ledger.cap import Cap, Capped, CapPlace, Standing, Window
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldRequest, HoldState
@@ -40,6 +43,8 @@ class ModelStore:
         self._exposures: list[Exposure] = []
         self._objects: dict[tuple[str, str], OwnedObject] = {}
         self._margins: list[MarginRow] = []
+        self._caps: dict[CapPlace, Cap] = {}
+        self._lifted: dict[CapPlace, str] = {}
         self._audit: list[AuditRecord] = []
         self._card: RateCard | None = None
         self._cards: dict[str, RateCard] = {}
@@ -53,7 +58,7 @@ class ModelStore:
 
     # The ledger.
 
-    async def hold(self, request: HoldRequest) -> Hold | Short:
+    async def hold(self, request: HoldRequest) -> Hold | Short | Capped:
         if request.call in self._holds:
             known = self._holds[request.call]
             if known.tenant != request.tenant or known.state != "held":
@@ -61,25 +66,38 @@ class ModelStore:
             return known
         wallet = self._known(request.tenant)
         free, ask = wallet.balance - wallet.minimum - wallet.held, request.ask
-        if request.waived:
-            granted = 0
-        elif free < ask.least:
-            return Short(wallet.balance, wallet.held, wallet.minimum, ask.least)
-        else:
-            granted = max(ask.least, min(ask.most, free, ask.base + max(ask.floor, free // ask.share)))
-        cost = request.cost_most
-        if ask.most and not request.waived:
-            cost = -(-cost * granted // ask.most)
+        over = [self._stand(cap, request.period) for cap in self._over(request)]
+        left = max(0, min((each.left for each in over), default=10**18))
+        money = left if request.waived else min(free, left)
+        if money < ask.least:
+            if not request.waived and free <= left:
+                return Short(wallet.balance, wallet.held, wallet.minimum, ask.least)
+            full = [each for each in over if max(0, each.left) < ask.least]
+            spent = [each for each in full if each.unspent < ask.least]
+            last = max(spent, key=lambda s: (s.resets_at, -s.left)) if spent else min(full, key=lambda s: s.left)
+            return Capped(last, ask.least)
+        granted = max(ask.least, min(ask.most, money, ask.base + max(ask.floor, money // ask.share)))
+        if request.waived and ask.most <= left:
+            granted = ask.most
+        cost = -(-request.cost_most * granted // ask.most) if ask.most else request.cost_most
+        on_wallet = 0 if request.waived else granted
         facts = (request.call, request.tenant, request.key, request.integration, request.endpoint, request.model)
         versions = (request.rate_card, request.margins, request.waived, request.at, request.period, self.epoch)
-        hold = Hold(*facts, granted, min(cost, request.cost_most), *versions)
-        self._reserve(request.tenant, granted)
+        caps = (request.app, granted if over else 0, tuple((each.cap.id, each.window.window) for each in over))
+        hold = Hold(*facts, on_wallet, min(cost, request.cost_most), *versions, HoldState.HELD, "", *caps)
+        self._reserve(request.tenant, on_wallet)
         self._holds[request.call] = hold
         return hold
 
     async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
         hold = self._find(call)
         wallet = self._wallets[hold.tenant]
+        for cap in self._caps.values():
+            windows = [window for known, window in hold.windows if known == cap.id]
+            if windows and more > max(0, self._stand(cap, windows[0]).left):
+                return None
+        if hold.windows:
+            hold = structs.replace(hold, cap_nanos=hold.cap_nanos + more)
         if not hold.waived:
             if more > wallet.balance - wallet.minimum - wallet.held:
                 return None
@@ -120,12 +138,17 @@ class ModelStore:
                 Exposure(hold.call, hold.tenant, hold.integration, exposure, reason, ending.unseen, record.ended_at)
             )
         state = HoldState.SETTLED if bill else HoldState.RELEASED
+        asked = paid + waived
+        after = [self._stand(cap, hold.period) for cap in self._over(hold)]
+        near = [s for s in after if (s.window.spent - asked) * 5 < s.cap.limit * 4 <= s.window.spent * 5 and asked]
         self._holds[hold.call] = structs.replace(hold, state=state, evidence="")
+        near = [self._stand(each.cap, hold.period) for each in near]
         self._calls[record.id] = record
         wallet = self._wallets[hold.tenant]
         entry_id = ending.entry_id if bill else ""
-        self._receipts[record.id] = Receipt(paid, waived, exposure, short, wallet.balance, wallet.held, entry_id)
-        return self._receipts[record.id]
+        amounts = (paid, waived, exposure, short, wallet.balance, wallet.held)
+        self._receipts[record.id] = Receipt(*amounts, entry_id)
+        return structs.replace(self._receipts[record.id], near=tuple(near))
 
     def checkpoint(self, call: str, evidence: str) -> None:
         hold = self._holds.get(call)
@@ -305,6 +328,74 @@ class ModelStore:
             self._keys[key] = (structs.replace(known, revoked_at=at), secret_hash)
         return self._keys[key][0]
 
+    # Spend caps: nothing is counted as it happens; each question adds up all holds and entries again.
+
+    async def set_cap(self, new_id: str, place: CapPlace, limit: int, at: int, by: Actor = HOUSE) -> Standing:
+        self._must_exist(place.tenant)
+        key = self._keys[place.key][0] if place.key in self._keys else None
+        if place.key and (key is None or key.tenant != place.tenant):
+            raise BadRequest("no key", code="not_found", status=404)
+        if key is not None and place.app not in ("", key.app):
+            raise BadRequest("another app")
+        day = datetime.fromtimestamp(at / 1e6, UTC).date().isoformat()
+        known = self._caps.get(place)
+        if known is None:
+            known = Cap(self._lifted.get(place, new_id), place, limit, day, at)
+        if place not in self._caps or known.limit != limit:
+            self._note(by, at, "cap.set", place.tenant, known.id)
+            known = structs.replace(known, limit=limit, set_at=at)
+        self._caps[place] = known
+        return self._stand(known, day)
+
+    async def unset_cap(self, place: CapPlace, at: int, by: Actor = HOUSE) -> Standing:
+        if place not in self._caps:
+            raise BadRequest("none", code="not_found", status=404)
+        stood = self._stand(self._caps[place], datetime.fromtimestamp(at / 1e6, UTC).date().isoformat())
+        self._lifted[place] = self._caps.pop(place).id
+        self._note(by, at, "cap.unset", place.tenant, stood.cap.id)
+        return stood
+
+    async def caps(
+        self, tenant: str | None, at: int, limit: int, after: str = "", *, percent: int = 0
+    ) -> Sequence[Standing]:
+        day = datetime.fromtimestamp(at / 1e6, UTC).date().isoformat()
+        found = [cap for cap in self._caps.values() if cap.place.tenant == (tenant or cap.place.tenant)]
+        stands = [self._stand(cap, day) for cap in sorted(found, key=_id) if cap.id > after]
+        return [s for s in stands if (s.window.spent + s.window.held) * 100 >= s.cap.limit * percent][:limit]
+
+    def _over(self, call: Hold | HoldRequest) -> list[Cap]:
+        """Return the caps that a call is under, by id."""
+        found = [cap for cap in self._caps.values() if cap.place.tenant == call.tenant and self._fits(cap, call)]
+        return sorted((cap for cap in found if self._cut(cap, call.period) >= self._cut(cap, cap.since)), key=_id)
+
+    def _fits(self, cap: Cap, call: Hold | HoldRequest) -> bool:
+        key, place = call.key, cap.place
+        while place.key and key != place.key:
+            key = next((known.id for known, _ in self._keys.values() if known.replaced_by == key), place.key + "?")
+            if key == place.key + "?":
+                return False
+        same = place.app in ("", call.app) and place.integration in ("", call.integration)
+        return same and (not place.model or fnmatchcase(call.model, place.model))
+
+    def _cut(self, cap: Cap, day: str) -> str:
+        return day[: 10 if cap.place.span == "daily" else 7]
+
+    def _stand(self, cap: Cap, day: str) -> Standing:
+        window = self._cut(cap, day)
+        held = sum(h.cap_nanos for h in self._holds.values() if h.state == "held" and (cap.id, window) in h.windows)
+        spent = 0
+        for entry in self._entries.get(cap.place.tenant, []):
+            in_window = entry.kind == "call" and entry.period.startswith(window)
+            if in_window and self._fits(cap, self._holds[entry.reference]):
+                spent += entry.waived_nanos - entry.amount_nanos
+        keys = self._successors(cap.place.key) if cap.place.key else ()
+        seen = structs.replace(cap, keys=tuple(keys))
+        return Standing(seen, Window(cap.id, window, cap.place.tenant, spent, held))
+
+    def _successors(self, key: str) -> list[str]:
+        after = self._keys[key][0].replaced_by if key in self._keys else ""
+        return [key, *(self._successors(after) if after else [])]
+
     async def set_margin(self, slot: Slot, pct: str, at: int, by: Actor = HOUSE) -> MarginRow:
         tenant, integration, unit = slot
         try:
@@ -400,3 +491,7 @@ class ModelStore:
         for name, made in self._objects.items():
             if made.call == call:
                 self._objects[name] = structs.replace(made, tokens=tokens)
+
+
+def _id(cap: Cap) -> str:
+    return cap.id

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.clock import MICROS_PER_SECOND, date_of, timestamp
+from proxy.clock import MICROS_PER_SECOND, date_of, midnight, timestamp
 
 DAY = 86_400 * MICROS_PER_SECOND
 
@@ -24,6 +24,11 @@ DAY = 86_400 * MICROS_PER_SECOND
 def test_dates_and_timestamps(micros: int, date: str, text: str) -> None:
     assert date_of(micros) == date
     assert timestamp(micros) == text
+
+
+def test_a_day_begins_at_midnight_of_utc() -> None:
+    for micros in (0, 86_400_000_000 - 1, 1_795_000_000_000_000):
+        assert midnight(date_of(micros)) == micros - micros % 86_400_000_000
 
 
 def test_the_zone_of_the_machine_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

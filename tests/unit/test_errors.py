@@ -94,3 +94,10 @@ def test_a_bad_request_says_how_to_answer_it() -> None:
     error = BadRequest("no such tenant", code="not_found", status=404)
     assert (str(error), error.code, error.status) == ("no such tenant", "not_found", 404)
     assert (BadRequest("x").code, BadRequest("x").status) == ("invalid_request", 400)
+
+
+def test_a_refusal_may_be_one_that_no_sdk_should_insist_on() -> None:
+    soon, late = (Refused(Refusal.SPEND_CAP_DAILY, "No.") for _ in range(2))
+    assert late.not_soon() is late
+    assert (soon.again, late.again) == (True, False)
+    assert (Refused(Refusal.BALANCE_EXHAUSTED, "No.").again, Refusal.SPEND_CAP_DAILY.retryable) == (False, True)

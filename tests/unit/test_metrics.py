@@ -57,7 +57,18 @@ def test_every_name_that_is_fixed_from_outside() -> None:
 
 
 def test_no_label_could_name_a_tenant_or_a_raw_path() -> None:
-    allowed = {"integration", "endpoint", "outcome", "code", "meter", "reason", "certainty", "evidence", "file"}
+    allowed = {
+        "integration",
+        "endpoint",
+        "outcome",
+        "code",
+        "meter",
+        "reason",
+        "certainty",
+        "evidence",
+        "file",
+        "window",
+    }
     built = {"version", "python", "sqlite"}
     for each in vars(Metrics()).values():
         assert set(getattr(each, "labels", ())) <= allowed | built

@@ -1,4 +1,4 @@
-"""Who is told of which calls, and what is not even imported where nobody asked for it."""
+"""Who is told of which calls and caps, and what is not even imported where nobody asked for it."""
 
 import subprocess
 import sys
@@ -9,9 +9,11 @@ import pytest
 from blockbuster import BlockBuster
 
 from proxy.errors import BadConfig
+from proxy.ledger.cap import Cap, CapPlace, Span, Standing, Window
 from proxy.loading.settings import Log, Settings, Tracing
 from proxy.loading.values import Collector
-from proxy.observers import tracers, watchers
+from proxy.metrics import Metrics
+from proxy.observers import tracers, warn_of_cap, watchers
 
 
 @pytest.mark.parametrize(("calls", "every", "problems"), [("all", 1, 0), ("problems", 0, 1), ("none", 0, 0)])
@@ -59,3 +61,13 @@ async def test_a_missing_extra_is_refused_if_the_setting_asks_for_it(caplog: pyt
             tracers(stack, Settings(traces_to=url, tracing=Tracing(endpoint=Collector(url))))
         assert tracers(stack, Settings(traces_to=url)) == ()
     assert "OTEL_ variables ask for traces" in caplog.text, "they may be meant for others in the same container"
+
+
+def test_a_cap_that_is_near_is_counted_and_told_without_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    cap = Cap("cap_1", CapPlace("tnt_1", Span.MONTHLY, app="bot"), 10_000_000_000, "2026-11-01", 0)
+    warn_of_cap(metrics, Standing(cap, Window("cap_1", "2026-11", "tnt_1", 8_500_000_000, 7)))
+    [said] = caplog.messages
+    assert said.startswith("80 % or more of the monthly cap of tnt_1, app bot is spent in 2026-11: 8.5 of 10 USD; ")
+    told = {span: metrics.registry.get_sample_value("faregate_cap_warnings_total", {"window": span}) for span in Span}
+    assert told == {Span.DAILY: 0, Span.MONTHLY: 1}

@@ -12,12 +12,14 @@ from msgspec import Struct, json, structs
 
 from proxy.errors import InvariantBroken
 from proxy.ledger.call import CallRecord
+from proxy.ledger.cap import Standing, Window
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
-from proxy.ledger.hold import Hold, HoldState
+from proxy.ledger.hold import Hold, HoldRequest, HoldState
 from proxy.ledger.wallet import Wallet
-from proxy.store.sqlite.rows import Row, call_row, exposure_row, hold_row, to_hold, to_wallet
-from proxy.store.sqlite.statements import LEDGER
+from proxy.store.sqlite.capbook import CapBook
+from proxy.store.sqlite.rows import Row, call_row, exposure_row, hold_row, to_hold, to_wallet, to_window
+from proxy.store.sqlite.statements import CAPS, LEDGER
 
 
 class Need(Struct, frozen=True):
@@ -32,12 +34,22 @@ class Batch:
 
     `running` are holds that are known to be open, as the last commit left them. With them a call that nobody knows is
     taken for a new one without asking the database; if it is not, its row is there and adding another fails.
+    `caps` are the spend caps in force; a batch that was handed none reads its own.
     """
 
-    def __init__(self, connection: sqlite3.Connection, epoch: int, running: Mapping[str, Hold] | None = None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        epoch: int,
+        running: Mapping[str, Hold] | None = None,
+        caps: CapBook | None = None,
+    ) -> None:
         self.connection = connection
         self.epoch = epoch
+        self.caps = caps or CapBook(connection)
         self._running = running
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._turned: set[tuple[str, str]] = set()
         self._wallets: dict[str, Wallet] = {}
         self._holds: dict[str, Hold | None] = {}
         self._touched: set[str] = set()
@@ -79,6 +91,33 @@ class Batch:
         if wallet is None:
             raise InvariantBroken(f"there is no wallet of {tenant}")
         return wallet
+
+    def standings(self, call: Hold | HoldRequest) -> list[Standing]:
+        """Return the caps that a call is under, as they stand in its windows; mostly none."""
+        caps = self.caps.of(call.tenant)
+        if not caps:
+            return []
+        day = call.period
+        return [
+            Standing(cap, self.window(cap.place.tenant, cap.id, cap.window(day)))
+            for cap in caps
+            if cap.counts(day) and cap.covers(call)
+        ]
+
+    def window(self, tenant: str, cap: str, window: str) -> Window:
+        """Return a window of a cap as this batch leaves it so far; an empty one if nothing was in it yet."""
+        found = self._windows.get((cap, window))
+        if found is None:
+            row = self.connection.execute(CAPS.find_window, (cap, window)).fetchone()
+            found = Window(cap, window, tenant) if row is None else to_window(row)
+            self._windows[cap, window] = found
+        return found
+
+    def turn(self, window: Window) -> None:
+        """Change a window of a cap, or add it."""
+        at = (window.cap, window.window)
+        self._windows[at] = window
+        self._turned.add(at)
 
     def find_hold(self, call: str) -> Hold | None:
         """Return a call's hold as this batch leaves it so far, open or over, or None if it never had one."""
@@ -155,13 +194,16 @@ class Batch:
         self._many(LEDGER.insert_hold, [hold_row(hold) for hold in opened])
         self._many(
             LEDGER.write_hold,
-            [(h.wallet_nanos, h.cost_nanos, h.state.value, h.evidence, h.call) for h in changed],
+            [(h.wallet_nanos, h.cost_nanos, h.state.value, h.evidence, h.cap_nanos, h.call) for h in changed],
         )
         self._many(LEDGER.insert_entry, self._entries)
         self._many(LEDGER.insert_exposure, self._exposures)
         self._many(LEDGER.insert_call, self._calls)
         self._many(LEDGER.insert_record, self._records)
         self._many(LEDGER.write_tokens, self._tokens)
+        if self._turned:
+            self._many(CAPS.write_window, [structs.astuple(self._windows[at]) for at in sorted(self._turned)])
+            self._turned.clear()
         for gathered in (self._moved, self._opened, self._changed):
             gathered.clear()
         for rows in (self._entries, self._exposures, self._calls, self._records, self._tokens):

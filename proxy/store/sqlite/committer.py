@@ -11,6 +11,7 @@ from msgspec import Struct
 from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.ledger.hold import Hold
 from proxy.store.sqlite.batch import Batch, Need
+from proxy.store.sqlite.capbook import CapBook
 from proxy.store.sqlite.connect import BUSY_MS
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Committer:
         self._epoch = epoch
         self._checkpointed = connection.total_changes
         self._running: dict[str, Hold] = {}
+        self._caps = CapBook(connection)
 
     def commit(self, verbs: Sequence[Verb[object]], needs: Sequence[Need] = ()) -> list[object]:
         """Run verbs in one transaction and return, for each, its result or Failed.
@@ -60,7 +62,7 @@ class Committer:
         """
         if self.broken:
             return self._unavailable(verbs, self.broken)
-        batch = Batch(self._connection, self._epoch, self._running)
+        batch = Batch(self._connection, self._epoch, self._running, self._caps)
         try:
             results = self._transact(lambda: self._together(batch, verbs, needs))
         except _OWN_FAULT as error:
@@ -105,8 +107,12 @@ class Committer:
             _log.warning("checkpoint: %s", self._judge(error))
 
     def _transact(self, run: Callable[[], list[object]]) -> list[object]:
-        with _transaction(self._connection):
-            return run()
+        try:
+            with _transaction(self._connection):
+                return run()
+        except BaseException:
+            self._caps.forget_all()  # what was read in a transaction that never was
+            raise
 
     def _together(self, batch: Batch, verbs: Sequence[Verb[object]], needs: Sequence[Need]) -> list[object]:
         batch.load(needs)
@@ -123,13 +129,14 @@ class Committer:
         execute = self._connection.execute
         execute("SAVEPOINT verb")
         try:
-            batch = Batch(self._connection, self._epoch)
+            batch = Batch(self._connection, self._epoch, caps=self._caps)
             result = verb(batch)
             batch.flush()
         except Exception as error:  # one verb's fault must not fail its neighbours
             if isinstance(error, sqlite3.Error) and not isinstance(error, _OWN_FAULT):
                 raise  # not this verb's fault: nothing can be committed now
             execute("ROLLBACK TO verb")
+            self._caps.forget_all()
             result = Failed(error)
         execute("RELEASE verb")
         return result

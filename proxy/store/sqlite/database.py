@@ -110,7 +110,7 @@ def _begin(connection: sqlite3.Connection, lock: FileLock, path: Path, card: Rat
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is damaged, or whose wallets disagree with their entries or their holds."""
+    """Refuse a file that is damaged, or whose wallets or caps disagree with their entries or holds."""
     if path.stat().st_size <= QUICK_CHECK_BYTES_MAX:
         found = " ".join(connection.execute("PRAGMA quick_check(1)").fetchone()[0].split())
         if found != "ok":
@@ -119,6 +119,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     if astray:
         raise BadConfig(
             f"database: {path}: the wallet of {', '.join(astray)} disagrees with its entries or holds; "
+            f"run `faregate ledger verify --database {path}` and restore a backup"
+        )
+    astray = [row[0] for row in connection.execute(START.caps_astray)]
+    if astray:
+        raise BadConfig(
+            f"database: {path}: the spend cap {', '.join(astray)} disagrees with the open holds; "
             f"run `faregate ledger verify --database {path}` and restore a backup"
         )
 

@@ -127,6 +127,7 @@ def rotate_key(batch: Batch, old: str, new: Key, secret_hash: str, until: int, b
         raise conflict(f"{old} has expired; create a new key instead")
     _insert_key(batch, new, secret_hash)
     batch.connection.execute(REGISTRY.replace_key, (new.id, until, old))
+    batch.caps.forget(found.tenant)  # a cap on the old key is one on the new key too
     after = {"expires_at": when(_key(batch, old).expires_at), "replaced_by": key_facts(new)}
     note(batch, by, at, Change("key.rotate", found.tenant, old, {"expires_at": when(found.expires_at)}, after))
     return new

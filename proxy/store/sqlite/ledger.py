@@ -1,8 +1,9 @@
 """The wallet's verbs as the house sees them: each hands its deed to the writer and waits for the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from proxy.ledger.call import CallRecord, Ending, Receipt
+from proxy.ledger.cap import Capped, Standing
 from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.transitions import Deposit
@@ -17,16 +18,24 @@ from proxy.store.sqlite.statements import DIRECTORY
 from proxy.store.sqlite.writer import QUEUE_MAX
 
 
+def untold(_near: Standing) -> None:
+    """What is told of caps that get near where nobody asked."""
+
+
 class SqliteLedger(Doorway):
-    """Implements `doors.Ledger`."""
+    """Implements `doors.Ledger`. `near` is told, on the event loop, of each cap of which most was just spent."""
+
+    def __init__(self, near: Callable[[Standing], None] = untold) -> None:
+        super().__init__()
+        self._near = near
 
     @property
     def epoch(self) -> int:
         """The number of this start."""
         return self._parts.epoch
 
-    async def hold(self, request: HoldRequest) -> Hold | Short:
-        """Reserve a call's worst case, or say what was missing."""
+    async def hold(self, request: HoldRequest) -> Hold | Short | Capped:
+        """Reserve a call's worst case, or say what was missing, and where."""
         return await self._parts.writer.submit(lambda batch: verbs.hold(batch, request), Need(tenant=request.tenant))
 
     async def raise_hold(self, call: str, more: int, cost_more: int) -> Hold | None:
@@ -36,7 +45,11 @@ class SqliteLedger(Doorway):
     async def end(self, ending: Ending) -> Receipt:
         """End a hold; once only. Raises NoHold if the call never had one."""
         need = Need(ending.record.id, ending.record.tenant)
-        return await self._parts.writer.submit(lambda batch: verbs.end(batch, ending), need)
+        return await self._parts.writer.submit(lambda batch: verbs.end(batch, ending), need, self._ended)
+
+    def _ended(self, receipt: Receipt) -> None:
+        for standing in receipt.near:
+            self._near(standing)
 
     def checkpoint(self, call: str, evidence: str) -> None:
         """Keep what was seen of a running call, with the next batch; dropped when the queue is full."""

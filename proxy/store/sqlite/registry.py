@@ -6,8 +6,10 @@ from functools import partial
 
 from msgspec import structs
 
+from proxy.clock import date_of
 from proxy.errors import BadRequest, LedgerUnavailable
 from proxy.ledger.call import CallRecord
+from proxy.ledger.cap import Cap, CapPlace, Standing
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
@@ -16,7 +18,7 @@ from proxy.ledger.wallet import Short, Wallet
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import Slot
 from proxy.store.doors import AuditFilter, AuditRecord, Held, MarginRow, Verdict, WalletView
-from proxy.store.sqlite import deeds, rows
+from proxy.store.sqlite import cap_deeds, deeds, rows
 from proxy.store.sqlite.database import keep_card
 from proxy.store.sqlite.directory import SqliteDirectory
 from proxy.store.sqlite.statements import LEDGER, REGISTRY
@@ -149,6 +151,25 @@ class SqliteRegistry(SqliteDirectory):
         return await self._parts.writer.submit(
             lambda batch: deeds.unset_margin(batch, slot, at, by), then=self._add_margin
         )
+
+    async def set_cap(self, new_id: str, place: CapPlace, limit: int, at: int, by: Actor = HOUSE) -> Standing:
+        """Put a spend cap in force, or change its limit, and return how it stands."""
+        day = date_of(at)
+        counted = await cap_deeds.count(self._parts.desk, place.tenant, day)
+        asked = Cap(new_id, place, limit, day, at)
+        return await self._parts.writer.submit(lambda batch: cap_deeds.set_cap(batch, asked, counted, by))
+
+    async def unset_cap(self, place: CapPlace, at: int, by: Actor = HOUSE) -> Standing:
+        """Take a spend cap out of force, and return how it stood."""
+        return await self._parts.writer.submit(lambda batch: cap_deeds.unset_cap(batch, place, at, by))
+
+    async def caps(
+        self, tenant: str | None, at: int, limit: int, after: str = "", *, percent: int = 0
+    ) -> Sequence[Standing]:
+        """Return the spend caps in force, by id, as they stand at a time."""
+        day = date_of(at)
+        asked = {"tenant": tenant, "day": day, "after": after, "limit": limit, "percent": percent}
+        return [rows.to_standing(row, day) for row in await self._parts.desk.all(REGISTRY.caps, asked)]
 
     async def use_rates(self, card: RateCard, at: int) -> None:
         """Keep a rate card, then put it in force."""

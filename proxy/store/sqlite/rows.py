@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import json, structs
 
 from proxy.ledger.call import CallRecord, Outcome
+from proxy.ledger.cap import Cap, CapPlace, Span, Standing, Window
 from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldState
@@ -20,6 +21,9 @@ from proxy.tenants.tenant import Tenant, TenantState
 Row = Sequence[Any]
 """What sqlite3 gives and takes: integers, strings and None."""
 
+NO_WINDOWS = "[]"
+"""How a hold that is under no cap is written."""
+
 
 def to_wallet(row: Row) -> Wallet:
     """Read a wallet."""
@@ -28,13 +32,39 @@ def to_wallet(row: Row) -> Wallet:
 
 def to_hold(row: Row) -> Hold:
     """Read a hold."""
-    return Hold(*_replaced(row, {10: bool(row[10]), 14: HoldState(row[14])}))
+    windows = () if row[18] == NO_WINDOWS else json.decode(row[18], type=tuple[tuple[str, str], ...])
+    return Hold(*_replaced(row, {10: bool(row[10]), 14: HoldState(row[14]), 18: windows}))
 
 
 def hold_row(hold: Hold) -> Row:
     """Write a hold."""
     row = structs.astuple(hold)
-    return (*row[:10], int(hold.waived), *row[11:14], hold.state.value, hold.evidence)
+    windows = json.encode(hold.windows).decode() if hold.windows else NO_WINDOWS
+    return (*row[:10], int(hold.waived), *row[11:14], hold.state.value, *row[15:18], windows)
+
+
+def to_cap(row: Row) -> Cap:
+    """Read a cap in force: (id, tenant, span, app, key, integration, model, limit, since, set at, keys)."""
+    place = CapPlace(row[1], Span(row[2]), row[3], row[4], row[5], row[6])
+    return Cap(row[0], place, row[7], row[8], row[9], _names(row[10]))
+
+
+def cap_row(cap: Cap) -> Row:
+    """Write a cap in force."""
+    place = cap.place
+    names = (place.app, place.key, place.integration, place.model)
+    return (cap.id, place.tenant, place.span.value, *names, cap.limit, cap.since, cap.set_at)
+
+
+def to_standing(row: Row, day: str) -> Standing:
+    """Read a cap in force and its window of a day: what `to_cap` reads, then (spent, held)."""
+    cap = to_cap(row[:-2])
+    return Standing(cap, Window(cap.id, cap.window(day), cap.place.tenant, *row[-2:]))
+
+
+def to_window(row: Row) -> Window:
+    """Read a window of a cap."""
+    return Window(*row)
 
 
 def to_entry(row: Row) -> Entry:

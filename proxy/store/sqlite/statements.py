@@ -27,6 +27,20 @@ class LedgerSql(Struct, frozen=True, forbid_unknown_fields=True):
     delete_object: str
 
 
+class CapSql(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said and asked of spend caps."""
+
+    in_force: str
+    find_cap: str
+    write_cap: str
+    find_window: str
+    write_window: str
+    last_entry_before: str
+    spent_after: str
+    windows: str
+    held_on: str
+
+
 class DirectorySql(Struct, frozen=True, forbid_unknown_fields=True):
     """What calls ask before they hold anything."""
 
@@ -66,6 +80,7 @@ class RegistrySql(Struct, frozen=True, forbid_unknown_fields=True):
     exposures: str
     open_holds: str
     held: str
+    caps: str
 
 
 class StartSql(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +91,7 @@ class StartSql(Struct, frozen=True, forbid_unknown_fields=True):
     find_rate_card: str
     last_rate_card: str
     wallets_astray: str
+    caps_astray: str
 
 
 class AuditSql(Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +107,7 @@ class AuditSql(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 LEDGER = load("sqlite/ledger.sql", LedgerSql)
+CAPS = load("sqlite/caps.sql", CapSql)
 DIRECTORY = load("sqlite/directory.sql", DirectorySql)
 REGISTRY = load("sqlite/registry.sql", RegistrySql)
 START = load("sqlite/start.sql", StartSql)

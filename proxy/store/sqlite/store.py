@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from proxy.clock import Clock
+from proxy.ledger.cap import Standing
 from proxy.pricing.card import RateCard
 from proxy.store.sqlite.database import open_database
 from proxy.store.sqlite.deeds import keep_uses
 from proxy.store.sqlite.doorway import Parts
-from proxy.store.sqlite.ledger import SqliteLedger
+from proxy.store.sqlite.ledger import SqliteLedger, untold
 from proxy.store.sqlite.reader import Reader
 from proxy.store.sqlite.registry import SqliteRegistry
 from proxy.store.sqlite.writer import QUEUE_MAX, Observe, Writer
@@ -28,7 +29,8 @@ class SqliteStore(SqliteLedger, SqliteRegistry):
 
     `observe(verbs, seconds, failed)` is called on the event loop after every batch. `broke(why)` is called there once
     if the disk fails for good (an I/O error, a malformed file): the process should end, and recover at its next
-    start, because no fsync may be tried again.
+    start, because no fsync may be tried again. `near(standing)` is called there for each spend cap of which most was
+    just spent.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class SqliteStore(SqliteLedger, SqliteRegistry):
         clock: Clock,
         observe: Observe = _unobserved,
         broke: Callable[[str], None] = _ignored,
+        near: Callable[[Standing], None] = untold,
     ) -> None:
-        super().__init__()
+        super().__init__(near)
         self._path = path
         self._clock = clock
         self._observe = observe

@@ -12,6 +12,7 @@ from proxy.errors import BadRequest, invariant
 from proxy.ledger import transitions
 from proxy.ledger.bill import read_bill, tokens
 from proxy.ledger.call import CallRecord, Ending, NoHold, Receipt
+from proxy.ledger.cap import Capped, Standing, give_back, is_near, spend, take
 from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold, HoldRequest, HoldState
 from proxy.ledger.transitions import Deposit
@@ -22,31 +23,45 @@ from proxy.store.sqlite.rows import to_entry
 from proxy.store.sqlite.statements import LEDGER
 
 
-def hold(batch: Batch, request: HoldRequest) -> Hold | Short:
+def hold(batch: Batch, request: HoldRequest) -> Hold | Short | Capped:
     """Reserve a call's worst case. Asked again for the same call, return the hold that it has."""
     known = batch.begun(request.call)
     if known is not None:
-        invariant(known.tenant == request.tenant, f"{request.call} is another tenant's call")
-        invariant(known.state is HoldState.HELD, f"{request.call} is over: it cannot begin again")
-        return known
-    begun = transitions.begin(batch.wallet(request.tenant), request, batch.epoch)
-    if isinstance(begun, Short):
-        return begun
+        return _again(known, request)
+    standings = batch.standings(request)
+    begun = transitions.begin(batch.wallet(request.tenant), request, batch.epoch, standings)
+    if not isinstance(begun, tuple):
+        known = batch.find_hold(request.call)  # a known one could not be added; a refused one is looked for
+        return begun if known is None else _again(known, request)
     wallet, opened = begun
     batch.move(wallet)
     batch.open(opened)
+    for standing in standings:
+        batch.turn(take(standing.window, opened.cap_nanos))
     return opened
+
+
+def _again(known: Hold, request: HoldRequest) -> Hold:
+    """Return the hold that a call has already. Raises InvariantBroken for one that is over, or another tenant's."""
+    invariant(known.tenant == request.tenant, f"{request.call} is another tenant's call")
+    invariant(known.state is HoldState.HELD, f"{request.call} is over: it cannot begin again")
+    return known
 
 
 def raise_hold(batch: Batch, call: str, more: int, cost_more: int) -> Hold | None:
     """Take more for a running call, or return None if it is not available."""
     open_ = _held(batch, call)
-    raised = transitions.raise_hold(batch.wallet(open_.tenant), open_, more, cost_more)
+    windows = [batch.window(open_.tenant, cap, window) for cap, window in open_.windows]
+    caps = {cap.id: cap for cap in batch.caps.of(open_.tenant)} if windows else {}
+    standings = [Standing(caps[window.cap], window) for window in windows if window.cap in caps]
+    raised = transitions.raise_hold(batch.wallet(open_.tenant), open_, more, cost_more, standings)
     if raised is None:
         return None
     wallet, larger = raised
     batch.move(wallet)
     batch.change(larger)
+    for window in windows:
+        batch.turn(take(window, more))
     return larger
 
 
@@ -65,7 +80,27 @@ def end(batch: Batch, ending: Ending) -> Receipt:
         batch.expose(ended.exposure)
     if ending.bill is not None:
         batch.count_tokens(open_.call, tokens(ending.bill))
-    return ended.receipt
+    near = _count(batch, open_, ended.receipt)
+    return structs.replace(ended.receipt, near=near) if near else ended.receipt
+
+
+def _count(batch: Batch, over: Hold, receipt: Receipt) -> tuple[Standing, ...]:
+    """Give back what a call held on caps, and count its charge on those it is under now; return those that get near.
+
+    They may not be the same: a cap may have been set or unset while the call ran.
+    """
+    for cap, window in over.windows:
+        batch.turn(give_back(batch.window(over.tenant, cap, window), over.cap_nanos))
+    asked = receipt.paid_nanos + receipt.waived_nanos
+    if not asked:
+        return ()
+    near = []
+    for before in batch.standings(over):
+        after = spend(before, asked)
+        batch.turn(after.window)
+        if is_near(before, after):
+            near.append(after)
+    return tuple(near)
 
 
 def checkpoint(batch: Batch, call: str, evidence: str) -> None:

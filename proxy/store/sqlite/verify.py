@@ -9,14 +9,17 @@ from msgspec import json
 
 from proxy.errors import BadConfig
 from proxy.ledger.audit import Booked, Chain, Tables, audit_entry
+from proxy.ledger.cap import Marks
+from proxy.ledger.cap_audit import CapAudit
+from proxy.ledger.entry import Kind
 from proxy.ledger.wallet import Wallet
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.store.doors import Fault, Verdict
 from proxy.store.sqlite.connect import connect_reader
-from proxy.store.sqlite.rows import Row, margin_table, to_entry, to_margin, to_wallet
+from proxy.store.sqlite.rows import Row, margin_table, to_cap, to_entry, to_margin, to_wallet, to_window
 from proxy.store.sqlite.schema import check_version, shipped_schema
-from proxy.store.sqlite.statements import AUDIT
+from proxy.store.sqlite.statements import AUDIT, CAPS
 
 FAULTS_MAX = 100
 """Faults that are listed; verification stops at the last of them."""
@@ -25,6 +28,7 @@ TELL_EVERY = 1_000
 """Entries after which progress is told."""
 
 _ENTRY_COLUMNS = 13
+_BOOKED_COLUMNS = 8
 
 
 Tell = Callable[[int, int], None]
@@ -103,19 +107,28 @@ class _Audit:
 
     def _wallet(self, wallet: Wallet) -> Iterator[Fault]:
         self.wallets += 1
-        chain = Chain(wallet.tenant)
-        for row in self._connection.execute(AUDIT.entries, (wallet.tenant,)):
+        ask, tenant = self._connection.execute, wallet.tenant
+        chain = Chain(tenant)
+        caps = [to_cap(row) for row in ask(CAPS.in_force, (tenant,))]
+        counted = CapAudit(caps)
+        for row in ask(AUDIT.entries, (tenant,)):
             self.entries += 1
             if self.entries % TELL_EVERY == 0:
                 self._tell(self.entries, self._of)
             entry = to_entry(row[:_ENTRY_COLUMNS])
             for problem in (*chain.follow(entry), *audit_entry(entry, _booked(row), self._tables)):
-                yield Fault(wallet.tenant, entry.id, problem)
-        held: int = self._connection.execute(AUDIT.held_sum, (wallet.tenant,)).fetchone()[0]
+                yield Fault(tenant, entry.id, problem)
+            if caps and entry.kind == Kind.CALL:
+                counted.follow(entry, Marks(*(mark or "" for mark in row[_ENTRY_COLUMNS + _BOOKED_COLUMNS :])))
+        held: int = ask(AUDIT.held_sum, (tenant,)).fetchone()[0]
         for problem in chain.compare(wallet, held):
-            yield Fault(wallet.tenant, "", problem)
+            yield Fault(tenant, "", problem)
+        windows = map(to_window, ask(CAPS.windows, (tenant,)))
+        held_on = {(cap, window): nanos for cap, window, nanos in ask(CAPS.held_on, (tenant,))}
+        for cap, problem in counted.compare(windows, held_on):
+            yield Fault(tenant, cap, problem)
 
 
 def _booked(row: Row) -> Booked:
-    tenant, state, card, margins, waived, period, call_tenant, exposure = row[_ENTRY_COLUMNS:]
+    tenant, state, card, margins, waived, period, call_tenant, exposure = row[_ENTRY_COLUMNS:][:_BOOKED_COLUMNS]
     return Booked(tenant, state or "", card or "", margins or 0, bool(waived), period or "", call_tenant, exposure)

@@ -1,4 +1,4 @@
-"""The operator API, `/admin/v1`: tenants, keys, credits, balances, margins, rates, ledger, calls, verify.
+"""The operator API, `/admin/v1`: tenants, keys, credits, balances, margins, caps, rates, ledger, calls, verify.
 
 Invariants:
 - Every route needs the admin token; no answer carries a key's secret except the one that made it.

@@ -8,13 +8,16 @@ from msgspec import Meta, Struct
 from proxy.clock import date_of
 from proxy.errors import BadRequest, Refusal, Refused
 from proxy.ledger.bill import Bill, Part
+from proxy.ledger.cap import Capped
 from proxy.ledger.explain import Explained, explain
-from proxy.ledger.wallet import Ask, Wallet, grant
+from proxy.ledger.hold import Hold, HoldRequest
+from proxy.ledger.wallet import Ask, Short
 from proxy.money import Quantity, format_usd
 from proxy.pricing.card import Conditions
 from proxy.pricing.formula import Priced, Prices, Used, price
+from proxy.steps.hold import CAPPED
 from proxy.steps.price import context_of
-from proxy.tenants.tenant import Tenant
+from proxy.tenants.key import KeyHolder
 from proxy.usage.certainty import Certainty
 from proxy.web.operator.amounts import DecimalNumber
 from proxy.web.operator.documents.error import Problem
@@ -23,7 +26,7 @@ from proxy.web.operator.documents.explanation import Unpriced, line_document
 from proxy.web.operator.documents.quotes import Quote, QuotedCost, QuotedHold
 from proxy.web.operator.doors import OperatorDoors, Visit
 from proxy.web.operator.rates import must_know, unpriced
-from proxy.web.operator.rehearsal import Scene, find_endpoint, rehearse
+from proxy.web.operator.rehearsal import Payer, Scene, find_endpoint, find_payer, rehearse
 
 COUNT_MAX = 10**12
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
@@ -33,12 +36,13 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
     """A call that was not made: quantities that it would use, the request that it would send, or both.
 
     `usage` has quantities by unit, beside the tokens. `body` is the text of a request to the `endpoint`. Without a
-    tenant the margins are those of one that has none of its own.
+    tenant the margins are those of one that has none of its own. Spend caps on a key or an app count with that `key`.
     """
 
     integration: str
     model: str
     tenant: str = ""
+    key: str = ""
     input_tokens: Count | None = None
     output_tokens: Count | None = None
     usage: dict[str, DecimalNumber] = {}
@@ -57,24 +61,26 @@ async def quote(visit: Visit, body: Question) -> Quote:
     used = _quantities(doors, body)
     if not used and body.body is None:
         raise BadRequest("say what would be used (input_tokens, output_tokens, usage), or give the request's body")
-    tenant = await doors.store.find_tenant(body.tenant) if body.tenant else None
-    wallet = await doors.store.wallet(tenant.id) if tenant else None
-    prices = Prices(doors.store.rate_card(), doors.store.margins(), tenant.id if tenant else "", body.integration)
+    if body.key and not body.tenant:
+        raise BadRequest("key: name its tenant too")
+    payer = await find_payer(doors, body.tenant, body.key) if body.tenant else None
+    tenant = payer.holder.tenant.id if payer else ""
+    prices = Prices(doors.store.rate_card(), doors.store.margins(), tenant, body.integration)
     cost, charge = _cost(prices, body, used, date_of(doors.clock.now()))
     held: QuotedHold | None = None
     refusal: Problem | None = None
     try:
         if body.body is not None:
             integration, endpoint = find_endpoint(doors, body.integration, body.endpoint)
-            held = await rehearse(doors, Scene(integration, endpoint, body.model, tenant, wallet), body.body)
+            held = await rehearse(doors, Scene(integration, endpoint, body.model, payer), body.body)
         else:
-            held, refusal = _held(cost.upstream_cost_nanos, charge, tenant, wallet)
+            held, refusal = await _held(body, cost.upstream_cost_nanos, charge, payer)
     except Refused as refused:
         refusal = Problem(refused.refusal.code, refused.message)
     return Quote(
         integration=body.integration,
         model=body.model,
-        tenant=tenant.id if tenant else None,
+        tenant=tenant or None,
         rate_card=prices.card.version,
         margins=prices.margins.version,
         cost=cost if used else None,
@@ -139,16 +145,16 @@ def _cost_document(priced: Priced, explained: Explained) -> QuotedCost:
     )
 
 
-def _held(cost: int, charge: int, tenant: Tenant | None, wallet: Wallet | None) -> tuple[QuotedHold, Problem | None]:
+async def _held(asked: Question, cost: int, charge: int, payer: Payer | None) -> tuple[QuotedHold, Problem | None]:
     """Return what holding exactly a charge would take, and why it would be refused."""
     granted = None
     refusal = None
-    if wallet is not None and tenant is not None:
-        granted = 0 if tenant.test else grant(wallet.available, Ask(charge, charge, charge))
-        if granted is None:
-            available = format_usd(max(0, wallet.available))
-            said = f"the call may cost {format_usd(charge)} USD, and {available} USD is available"
-            refusal = Problem(Refusal.BALANCE_EXHAUSTED.code, said)
+    if payer is not None:
+        begun = await payer.ledger.hold(_paper(asked, cost, charge, payer.holder))
+        if isinstance(begun, Hold):
+            granted = begun.wallet_nanos
+        else:
+            refusal = _refusal(begun)
     held = QuotedHold(
         endpoint=None,
         least_nanos=charge,
@@ -158,3 +164,35 @@ def _held(cost: int, charge: int, tenant: Tenant | None, wallet: Wallet | None) 
         output_limit=None,
     )
     return held, refusal
+
+
+def _paper(asked: Question, cost: int, charge: int, holder: KeyHolder) -> HoldRequest:
+    """Return the hold that a call would ask for if it were known to cost exactly this."""
+    return HoldRequest(
+        call="",
+        tenant=holder.tenant.id,
+        key=holder.key.id,
+        integration=asked.integration,
+        endpoint="",
+        model=asked.model,
+        ask=Ask(charge, charge, charge),
+        cost_most=cost,
+        rate_card="",
+        margins=0,
+        waived=holder.waived,
+        at=0,
+        period="",
+        app=holder.key.app,
+    )
+
+
+def _refusal(missing: Short | Capped) -> Problem:
+    needed = f"the call may cost {format_usd(missing.needed)} USD"
+    if isinstance(missing, Short):
+        available = max(0, missing.balance - missing.minimum - missing.held)
+        said = f"{needed}, and {format_usd(available)} USD is available"
+        return Problem(Refusal.BALANCE_EXHAUSTED.code, said)
+    standing = missing.standing
+    place = standing.cap.place
+    said = f"{needed}, and the {place} of {format_usd(standing.cap.limit)} USD leaves"
+    return Problem(CAPPED[place.span].code, f"{said} {format_usd(max(0, standing.left))} USD")

@@ -1,5 +1,6 @@
 """A call rehearsed up to its hold: the steps that real calls take, on a wallet of paper. Nothing is sent or written."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from msgspec import DecodeError, Struct, json
@@ -7,6 +8,7 @@ from msgspec import DecodeError, Struct, json
 from proxy.bounds.asking import output_limit
 from proxy.clock import date_of
 from proxy.errors import BadRequest
+from proxy.ledger.cap import Capped, Standing
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.transitions import begin
 from proxy.ledger.wallet import Short, Wallet
@@ -21,31 +23,53 @@ from proxy.tenants.tenant import Tenant
 from proxy.web.operator.documents.quotes import QuotedHold
 from proxy.web.operator.doors import OperatorDoors
 
-_NOBODY = Tenant("", "")
+_NOBODY = KeyHolder(Key("", ""), Tenant("", ""))
 _PAPER_CALL = "call"
 _PAGE = "the top-up page"
 
+CAPS_MAX = 1_000
+"""Spend caps of one tenant that a rehearsal looks at."""
+
+
+class PaperLedger:
+    """Grants holds as a wallet and its tenant's spend caps would now, and forgets them."""
+
+    def __init__(self, wallet: Wallet, caps: Sequence[Standing] = ()) -> None:
+        self._wallet = wallet
+        self._caps = caps
+
+    async def hold(self, request: HoldRequest) -> Hold | Short | Capped:
+        """Say what wallet and caps would."""
+        covering = [standing for standing in self._caps if standing.cap.covers(request)]
+        begun = begin(self._wallet, request, 0, covering)
+        return begun[1] if isinstance(begun, tuple) else begun
+
+
+class Payer(Struct, frozen=True):
+    """Who would pay: a tenant with one of its keys, or with a key that has no id and no label."""
+
+    holder: KeyHolder
+    ledger: PaperLedger
+
 
 class Scene(Struct, frozen=True):
-    """Who would call what. Without a tenant nothing is granted: there is no wallet to take it from."""
+    """Who would call what. Without a payer nothing is granted: there is no wallet to take it from."""
 
     integration: Integration
     endpoint: Endpoint
     model: str
-    tenant: Tenant | None
-    wallet: Wallet | None
+    payer: Payer | None
 
 
-class PaperLedger:
-    """Grants holds as a wallet would now, and forgets them."""
-
-    def __init__(self, wallet: Wallet) -> None:
-        self._wallet = wallet
-
-    async def hold(self, request: HoldRequest) -> Hold | Short:
-        """Say what the wallet would."""
-        begun = begin(self._wallet, request, 0)
-        return begun if isinstance(begun, Short) else begun[1]
+async def find_payer(doors: OperatorDoors, tenant: str, key: str = "") -> Payer:
+    """Return a tenant as it stands now. Raises BadRequest if it, or such a key of it, is not there."""
+    store = doors.store
+    found = await store.find_tenant(tenant)
+    used = await store.find_key(key) if key else Key("", found.id)
+    if used.tenant != found.id:
+        raise BadRequest(f"key: {key} is another tenant's, not of {found.id}")
+    caps = await store.caps(found.id, doors.clock.now(), CAPS_MAX)
+    return Payer(KeyHolder(used, found), PaperLedger(await store.wallet(found.id), caps))
 
 
 async def rehearse(doors: OperatorDoors, scene: Scene, text: str) -> QuotedHold:
@@ -53,18 +77,17 @@ async def rehearse(doors: OperatorDoors, scene: Scene, text: str) -> QuotedHold:
     endpoint = scene.endpoint
     if endpoint.free:
         raise BadRequest(f"endpoint: {endpoint.name} is free: it holds nothing and costs nothing")
-    tenant = scene.tenant or _NOBODY
-    holder = KeyHolder(Key("", tenant.id), tenant)
+    holder = scene.payer.holder if scene.payer else _NOBODY
     permit = await authorize(_route(scene), holder, _body(scene, text), doors.store)
     if permit.model != scene.model:
         raise BadRequest(f"body: it asks for the model {permit.model!r}, not for {scene.model!r}")
     now = doors.clock.now()
     need = estimate(permit, date_of(now))
     granted = limit = None
-    if scene.wallet is not None:
-        held = await hold(_PAPER_CALL, permit, need, PaperLedger(scene.wallet), now, _PAGE)
+    if scene.payer is not None:
+        held = await hold(_PAPER_CALL, permit, need, scene.payer.ledger, now, _PAGE)
         granted = held.wallet_nanos
-        limit = None if held.waived else output_limit(need, granted)
+        limit = None if held.covered is None else output_limit(need, held.covered)
     return QuotedHold(
         endpoint=endpoint.name,
         least_nanos=need.ask.least,

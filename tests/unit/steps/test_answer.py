@@ -88,3 +88,14 @@ def test_no_header_shows_a_margin() -> None:
     text = str(charge_headers(BILL, Receipt(paid_nanos=120_000)))
     assert "margin" not in text
     assert "100" not in text.replace("0.00012", ""), "the upstream cost stays with the operator"
+
+
+async def test_a_refusal_that_says_when_says_it_in_the_head_too() -> None:
+    sink = PaperSink()
+    await refuse_call(sink, Refused(Refusal.SPEND_CAP_DAILY, "No.", retry_after=3600).not_soon(), ENVELOPE, CALL)
+    head = dict(sink.headers)
+    assert (sink.status, head["retry-after"], head["x-should-retry"]) == (429, "3600", "false")
+    assert json.loads(sink.sent)["error"]["retry_after"] == 3600
+    sink = PaperSink()
+    await refuse_call(sink, Refused(Refusal.SPEND_CAP_DAILY, "No."), ENVELOPE, CALL)
+    assert not {"retry-after", "x-should-retry"} & set(dict(sink.headers))

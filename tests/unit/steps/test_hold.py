@@ -2,14 +2,17 @@
 
 import pytest
 from doubles.acme import CALL, HOLDER, TENANT, make_permit
-from doubles.books import CARD, NOW, TODAY, credit
+from doubles.books import CARD, NOW, TODAY, credit, make_request, settle
 from doubles.model import ModelStore
 from msgspec import structs
 
 from proxy.bounds.asking import Need
+from proxy.clock import MICROS_PER_DAY, MICROS_PER_SECOND, midnight
 from proxy.errors import LedgerUnavailable, Refusal, Refused
+from proxy.ledger.cap import CapPlace, Span
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Ask
+from proxy.money import format_usd
 from proxy.steps.estimate import estimate
 from proxy.steps.hold import hold
 from proxy.tenants.key import KeyHolder
@@ -55,6 +58,7 @@ async def test_returns_the_committed_hold() -> None:
         created_at=NOW,
         period=TODAY,
         epoch=1,
+        app=HOLDER.key.app,
     )
     assert (await store.wallet(TENANT.id)).held == NEED.ask.most
 
@@ -132,3 +136,81 @@ async def test_a_call_without_prices_is_our_own_mistake() -> None:
     with pytest.raises(Refused) as caught:
         await hold(CALL, structs.replace(PERMIT, prices=None), NEED, await ledger_with(1), NOW, TOP_UP)
     assert caught.value.refusal is Refusal.INTERNAL_ERROR
+
+
+# --- Spend caps
+
+MOST = NEED.ask.most
+
+
+async def capped(limit: int, span: Span = Span.DAILY, **names: str) -> ModelStore:
+    """A wallet with plenty, under a cap."""
+    store = await ledger_with(10 * MOST)
+    await store.set_cap("cap_1", CapPlace(TENANT.id, span, **names), limit, NOW)
+    return store
+
+
+async def test_what_is_spent_comes_back_with_the_next_day() -> None:
+    store = await capped(MOST + 100_000)
+    await store.hold(make_request(TENANT.id, 9, least=MOST))
+    await store.end(settle(TENANT.id, 9))
+    answer = await refused(store)
+    assert (answer.refusal, answer.again) == (Refusal.SPEND_CAP_DAILY, False)
+    wait = answer.facts["retry_after"]
+    assert isinstance(wait, int)
+    assert 0 <= wait * MICROS_PER_SECOND - (midnight(TODAY) + MICROS_PER_DAY - NOW) < MICROS_PER_SECOND, "rounded up"
+    assert answer.facts | {"retry_after": 0} == {
+        "window": "daily",
+        "limit": format_usd(MOST + 100_000),
+        "spent": "0.00012",
+        "held": "0",
+        "needed": format_usd(MOST),
+        "resets_at": "2026-11-22T00:00:00.000000Z",
+        "retry_after": 0,
+    }
+    assert (
+        "has 0.00012 USD spent and 0 USD held by running calls. It resets on 2026-11-22 at 00:00 UTC." in answer.message
+    )
+
+
+async def test_what_is_held_may_come_back_at_any_time() -> None:
+    store = await capped(MOST, Span.MONTHLY, app=HOLDER.key.app, model="m-*")
+    await hold("call_other", PERMIT, SMALL, store, NOW, TOP_UP)
+    answer = await refused(store)
+    assert (answer.refusal, answer.again) == (Refusal.SPEND_CAP_MONTHLY, True)
+    assert "retry_after" not in answer.facts
+    assert f"for app {HOLDER.key.app}, model m-* has 0 USD spent" in answer.message
+    assert "Try again when running calls have ended. Now it affords about" in answer.message
+
+
+async def test_what_is_more_than_the_whole_cap_never_fits() -> None:
+    answer = await refused(await capped(NEED.ask.base + 300 * 4_800))
+    assert (answer.refusal, answer.again) == (Refusal.SPEND_CAP_DAILY, False)
+    assert "retry_after" not in answer.facts, "no waiting helps"
+    assert "That is more than the whole cap: lower the maximum" in answer.message
+    assert "Now it affords about 300 output tokens." in answer.message
+    assert "affords" not in (await refused(await capped(NEED.ask.base))).message
+
+
+async def test_no_cap_names_the_tenant_or_tells_of_a_top_up() -> None:
+    answer = await refused(await capped(0))
+    assert TENANT.id not in answer.message
+    assert "top_up_url" not in answer.facts
+
+
+async def test_a_fair_ask_is_granted_what_the_cap_leaves() -> None:
+    store = await capped(5_000)
+    need = structs.replace(NEED, ask=Ask(base=100, least=200, most=10_000, floor=8_000, share=8), capped=True)
+    held = await hold(CALL, PERMIT, need, store, NOW, TOP_UP)
+    assert (held.wallet_nanos, held.cap_nanos) == (5_000, 5_000)
+
+
+async def test_a_waived_call_is_capped_all_the_same() -> None:
+    store = await capped(MOST)
+    await store.set_minimum(TENANT.id, 0, NOW)
+    waived = structs.replace(PERMIT, holder=KeyHolder(HOLDER.key, structs.replace(TENANT, test=True)))
+    held = await hold(CALL, waived, NEED, store, NOW, TOP_UP)
+    assert (held.wallet_nanos, held.cap_nanos) == (0, MOST)
+    with pytest.raises(Refused, match="spend cap") as caught:
+        await hold("call_2", waived, SMALL, store, NOW, TOP_UP)
+    assert caught.value.refusal is Refusal.SPEND_CAP_DAILY

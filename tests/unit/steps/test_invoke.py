@@ -8,6 +8,7 @@ import pytest
 from doubles.acme import (
     ASK_USAGE,
     CALL,
+    HOLDER,
     MODELS,
     SECRET,
     TENANT,
@@ -20,18 +21,20 @@ from doubles.acme import (
     make_permit,
     make_route,
 )
-from doubles.books import CARD, NOW, TODAY, credit
+from doubles.books import CARD, NOW, TODAY, credit, make_id
 from doubles.model import ModelStore
 from msgspec import structs
 
 from proxy.bounds.asking import Need
 from proxy.errors import Refusal, Refused
+from proxy.ledger.cap import CapPlace, Span
 from proxy.ledger.hold import Hold
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.splices import Splices
 from proxy.steps.estimate import estimate
 from proxy.steps.hold import hold
 from proxy.steps.invoke import ERROR_BODY_BYTES_MAX, Invoked, ReadAnswer, Refusing, invoke, outbound, plan
+from proxy.tenants.key import KeyHolder
 from proxy.upstream.door import Failure, UpstreamFailed
 
 HEAD = make_head("/acme/v1/chat", ("Authorization", "Bearer fg-key"), ("X-Custom", "kept"), ("Accept-Encoding", "gzip"))
@@ -191,7 +194,10 @@ async def test_no_limit_where_the_models_maximum_is_held() -> None:
 
 async def test_a_waived_call_is_not_limited() -> None:
     permit, need, held, _ = await capped(10_000_000)
-    assert plan(permit, structs.replace(held, waived=True, wallet_nanos=0), need, Refusing(set())).limit is None
+    waived = structs.replace(held, waived=True, wallet_nanos=0)
+    assert plan(permit, waived, need, Refusing(set())).limit is None
+    under_a_cap = structs.replace(waived, cap_nanos=held.wallet_nanos, windows=(("cap_1", TODAY),))
+    assert plan(permit, under_a_cap, need, Refusing(set())).limit == plan(permit, held, need, Refusing(set())).limit
 
 
 # --- Sent twice: only what cannot have been processed
@@ -255,6 +261,23 @@ async def test_a_refused_output_limit_is_left_out_only_once_the_maximum_is_held(
     assert upstream.sent[1][0].body is permit.raw
     assert invoked.splices.limit is None
     assert (await store.wallet(TENANT.id)).held == need.ask.most
+
+
+async def test_what_is_raised_for_a_waived_call_is_what_its_cap_lacks() -> None:
+    _, _, _, store = await capped(10_000_000)
+    place = CapPlace(TENANT.id, Span.DAILY)
+    permit = make_permit({}, route=make_route(STREAMING))
+    permit = structs.replace(permit, holder=KeyHolder(HOLDER.key, structs.replace(TENANT, test=True)))
+    need = estimate(permit, TODAY)
+    await store.set_cap("cap_1", place, need.ask.most - 1, NOW)
+    held = await hold(make_id("call", 2), permit, need, store, NOW, "")
+    assert held.cap_nanos < need.ask.most
+    await store.set_cap("cap_1", place, need.ask.most, NOW)
+    complaint = error(400, b'{"error":"max_tokens is not supported"}')
+    _, upstream = await send(permit, complaint, PaperAnswer(b"{}"), leave=held, need=need, ledger=store)
+    assert len(upstream.sent) == 2
+    [standing] = await store.caps(TENANT.id, NOW, 1)
+    assert standing.window.held == need.ask.most
 
 
 async def test_where_the_maximum_cannot_be_held_the_error_stands() -> None:

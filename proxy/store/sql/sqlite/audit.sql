@@ -10,7 +10,8 @@ SELECT entry.id, entry.tenant, entry.seq, entry.kind, entry.amount_nanos, entry.
        entry.balance_after_nanos, entry.created_at, entry.period, entry.reference, entry.bill, entry.previous,
        entry.hash,
        hold.tenant, hold.state, hold.rate_card, hold.margins, hold.waived, hold.period, call.tenant,
-       (SELECT coalesce(sum(nanos), 0) FROM exposure WHERE exposure.call = hold.call)
+       (SELECT coalesce(sum(nanos), 0) FROM exposure WHERE exposure.call = hold.call),
+       hold.app, hold.key, hold.integration, hold.model
 FROM entry
 LEFT JOIN hold ON entry.kind = 'call' AND hold.call = entry.reference
 LEFT JOIN call ON entry.kind = 'call' AND call.id = entry.reference

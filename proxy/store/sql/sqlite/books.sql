@@ -59,13 +59,13 @@ FROM call WHERE id = ?;
 -- name: hold
 -- A call's hold, open or over.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold WHERE call = ?;
 
 -- name: open_holds
 -- Open holds of a tenant (?1) or of all, oldest first.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold WHERE state = 'held' AND ?1 IN ('', tenant) ORDER BY call;
 
 -- name: call_exposures

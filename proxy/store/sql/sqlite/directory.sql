@@ -18,5 +18,5 @@ SELECT integration, id, tenant, kind, call, created_at, tokens FROM object WHERE
 -- name: open_holds_before
 -- Holds of earlier starts, oldest first: what recovery must end.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold INDEXED BY hold_open WHERE state = 'held' AND epoch < ? ORDER BY call;

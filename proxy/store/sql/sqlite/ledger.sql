@@ -7,7 +7,7 @@ SELECT tenant, balance, held, minimum, seq, head FROM wallet WHERE tenant IN (SE
 -- name: find_holds
 -- The holds, open or over, of a JSON array of calls.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold WHERE call IN (SELECT value FROM json_each(?));
 
 -- name: find_wallet
@@ -17,7 +17,7 @@ SELECT tenant, balance, held, minimum, seq, head FROM wallet WHERE tenant = ?;
 -- name: find_hold
 -- A hold, open or over.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold WHERE call = ?;
 
 -- name: find_entry
@@ -43,12 +43,12 @@ UPDATE wallet SET balance = ?, held = ?, seq = ?, head = ? WHERE tenant = ?;
 -- name: insert_hold
 -- A hold that began in this batch.
 INSERT INTO hold (call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins,
-                  waived, created_at, period, epoch, state, evidence)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                  waived, created_at, period, epoch, state, evidence, app, cap_nanos, windows)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: write_hold
 -- A hold that was raised, checkpointed or ended in this batch.
-UPDATE hold SET wallet_nanos = ?, cost_nanos = ?, state = ?, evidence = ? WHERE call = ?;
+UPDATE hold SET wallet_nanos = ?, cost_nanos = ?, state = ?, evidence = ?, cap_nanos = ? WHERE call = ?;
 
 -- name: insert_entry
 -- An entry, for ever.

@@ -128,9 +128,25 @@ SELECT call, tenant, integration, nanos, reason, at_most, at FROM exposure ORDER
 -- name: open_holds
 -- Every open hold.
 SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos, rate_card, margins, waived,
-       created_at, period, epoch, state, evidence
+       created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold INDEXED BY hold_open WHERE state = 'held' ORDER BY call;
 
 -- name: held
 -- How many holds are open, and what they reserve together.
 SELECT count(*), coalesce(sum(wallet_nanos), 0) FROM hold WHERE state = 'held';
+
+-- name: caps
+-- Caps in force, by id, each with its keys and its window of a day or of that day's month; all, or those of which most
+-- is spent or held.
+SELECT cap.id, cap.tenant, span, app, key, integration, model, limit_nanos, since, set_at,
+       (WITH RECURSIVE family (id) AS (
+            SELECT cap.key WHERE cap.key <> ''
+            UNION
+            SELECT key.replaced_by FROM family JOIN key ON key.id = family.id WHERE key.replaced_by <> '')
+        SELECT json_group_array(id) FROM family),
+       coalesce(cap_window.spent, 0), coalesce(cap_window.held, 0)
+FROM cap LEFT JOIN cap_window
+    ON cap_window.cap = cap.id AND window = CASE span WHEN 'daily' THEN :day ELSE substr(:day, 1, 7) END
+WHERE limit_nanos IS NOT NULL AND (:tenant IS NULL OR cap.tenant = :tenant) AND cap.id > :after
+    AND (coalesce(cap_window.spent, 0) + coalesce(cap_window.held, 0)) * 100 >= limit_nanos * :percent
+ORDER BY cap.id LIMIT :limit;

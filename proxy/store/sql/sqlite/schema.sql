@@ -104,8 +104,41 @@ CREATE TRIGGER audit_follows_the_last BEFORE INSERT ON audit
 WHEN NEW.seq <> 1 + (SELECT coalesce(max(seq), 0) FROM audit)
 BEGIN SELECT RAISE(ABORT, 'the audit log has no gaps'); END;
 
+-- Spend caps: how much some of a tenant's calls may cost in a UTC day or month. Empty names are "any", `model` may be
+-- a glob. One that was unset has no limit; its row stays, for the holds that are still in its windows.
+CREATE TABLE cap (
+    id          TEXT PRIMARY KEY,
+    tenant      TEXT NOT NULL REFERENCES tenant,
+    span        TEXT NOT NULL CHECK (span IN ('daily', 'monthly')),
+    app         TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    integration TEXT NOT NULL,
+    model       TEXT NOT NULL,
+    limit_nanos INTEGER CHECK (limit_nanos >= 0),
+    since       TEXT NOT NULL,
+    set_at      INTEGER NOT NULL,
+    UNIQUE (tenant, span, app, key, integration, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER cap_is_never_deleted BEFORE DELETE ON cap
+BEGIN SELECT RAISE(ABORT, 'a cap is unset, never deleted'); END;
+
+-- A cap in one day or month: what its calls were charged or waived, and what running ones hold.
+CREATE TABLE cap_window (
+    cap    TEXT NOT NULL REFERENCES cap,
+    window TEXT NOT NULL,
+    tenant TEXT NOT NULL REFERENCES tenant,
+    spent  INTEGER NOT NULL CHECK (spent >= 0),
+    held   INTEGER NOT NULL CHECK (held >= 0),
+    PRIMARY KEY (cap, window)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX cap_window_by_tenant ON cap_window (tenant);
+CREATE INDEX cap_window_held ON cap_window (cap) WHERE held <> 0;
+
 -- The reservation of a call's worst case. It is open while `held`, and over for ever after.
--- `evidence` is the bill of what was seen so far, as JSON.
+-- `evidence` is the bill of what was seen so far, as JSON. `cap_nanos` is held on each of `windows`, a JSON array of
+-- pairs of a cap and a window's name.
 CREATE TABLE hold (
     call         TEXT PRIMARY KEY,
     tenant       TEXT NOT NULL REFERENCES wallet,
@@ -122,7 +155,10 @@ CREATE TABLE hold (
     period       TEXT NOT NULL,
     epoch        INTEGER NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('held', 'settled', 'released')),
-    evidence     TEXT NOT NULL
+    evidence     TEXT NOT NULL,
+    app          TEXT NOT NULL DEFAULT '',
+    cap_nanos    INTEGER NOT NULL DEFAULT 0 CHECK (cap_nanos >= 0),
+    windows      TEXT NOT NULL DEFAULT '[]'
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX hold_open ON hold (tenant) WHERE state = 'held';

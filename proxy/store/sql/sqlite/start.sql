@@ -26,3 +26,15 @@ WHERE wallet.balance <> coalesce(entry.balance_after_nanos, 0)
    OR wallet.held <> (SELECT coalesce(sum(wallet_nanos), 0) FROM hold
                       WHERE state = 'held' AND hold.tenant = wallet.tenant)
 LIMIT 3;
+
+-- name: caps_astray
+-- Spend caps whose windows hold something else than the open holds say.
+WITH held_on (cap, window, nanos) AS (
+    SELECT json_extract(named.value, '$[0]'), json_extract(named.value, '$[1]'), sum(hold.cap_nanos)
+    FROM hold INDEXED BY hold_open JOIN json_each(hold.windows) AS named
+    WHERE hold.state = 'held' AND hold.windows <> '[]'
+    GROUP BY 1, 2)
+SELECT cap FROM cap_window LEFT JOIN held_on USING (cap, window) WHERE held <> 0 AND held <> coalesce(nanos, 0)
+UNION
+SELECT cap FROM held_on LEFT JOIN cap_window USING (cap, window) WHERE nanos <> coalesce(held, 0)
+LIMIT 3;

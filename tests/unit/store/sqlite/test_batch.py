@@ -52,7 +52,13 @@ def test_what_is_needed_is_read_at_once_and_only_once(batch: Batch) -> None:
     assert counted["SELECT tenant,"] == counted["SELECT call,"] == 1
     for number in range(8):
         a_hold(batch, number)
-    assert counted.total() == 2
+    assert counted.total() == 3, "wallets, holds, and the tenant's caps"
+    batch = Batch(batch.connection, 1, caps=batch.caps)
+    batch.load([Need(tenant=T)])
+    a_hold(batch, 9)
+    assert (counted.total(), counted["SELECT id,"]) == (5, 1), "which are known from then on"
+    for number in range(7):
+        a_hold(batch, 10 + number)
     batch.flush()
     assert (counted["UPDATE wallet"], counted["INSERT INTO"]) == (1, 8)
 

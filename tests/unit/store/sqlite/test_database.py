@@ -4,13 +4,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from doubles.books import CARD, NOW, credit, make_request, make_tenant, settle
+from doubles.books import CARD, NOW, TODAY, credit, make_request, make_tenant, settle
 from msgspec import structs
 
 from proxy.errors import BadConfig
+from proxy.ledger.cap import Cap, CapPlace, Span
 from proxy.pricing.card import Source
-from proxy.store.sqlite import deeds, verbs
+from proxy.store.sqlite import cap_deeds, deeds, verbs
 from proxy.store.sqlite.batch import Batch
+from proxy.store.sqlite.cap_deeds import Counted
 from proxy.store.sqlite.connect import connect_writer
 from proxy.store.sqlite.database import Database, open_database
 from proxy.store.sqlite.lock import FileLock
@@ -145,3 +147,29 @@ def test_a_card_whose_sources_were_checked_anew_is_the_same_card(path: Path) -> 
     source = Source("acme", "acme.yaml", False, "a page", "2026-10-01")
     open_database(path, structs.replace(CARD, sources=(source,)), NOW).close()
     open_database(path, structs.replace(CARD, sources=(structs.replace(source, checked="2026-11-01"),)), NOW).close()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "UPDATE cap_window SET held = held + 1",
+        "UPDATE cap_window SET held = 0",
+        "DELETE FROM cap_window",
+        "UPDATE hold SET cap_nanos = 5 WHERE state = 'held'",
+        "UPDATE hold SET windows = '[]' WHERE state = 'held'",
+    ],
+)
+def test_a_cap_that_disagrees_with_the_open_holds_is_refused(path: Path, database: Database, lie: str) -> None:
+    batch = Batch(database.connection, 1)
+    cap_deeds.set_cap(batch, Cap("cap_1", CapPlace(T, Span.DAILY), 9_000_000, TODAY, NOW), Counted(0, ()))
+    verbs.deposit(batch, credit(T, 10_000_000))
+    for number in (1, 2):
+        verbs.hold(batch, make_request(T, number))
+    verbs.end(batch, settle(T, 1))
+    batch.flush()
+    database.close()
+    open_database(path, CARD, NOW).close()
+    other = connect_writer(path)
+    assert other.execute(lie).rowcount > 0
+    other.close()
+    assert "the spend cap cap_1 disagrees with the open holds; run `faregate ledger verify" in refusal(path)

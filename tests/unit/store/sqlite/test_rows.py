@@ -7,6 +7,7 @@ import pytest
 from doubles.books import NOW, make_id, make_key, make_record, make_request, make_tenant
 from msgspec import structs
 
+from proxy.ledger.cap import Cap, CapPlace, Span, Window
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import HoldState, open_hold
 from proxy.store.doors import MarginRow, OwnedObject
@@ -27,7 +28,14 @@ def through_sqlite(row: rows.Row) -> rows.Row:
     return found
 
 
-@pytest.mark.parametrize("hold", [HOLD, structs.replace(HOLD, state=HoldState.SETTLED, evidence="{}", waived=False)])
+@pytest.mark.parametrize(
+    "hold",
+    [
+        HOLD,
+        structs.replace(HOLD, state=HoldState.SETTLED, evidence="{}", waived=False),
+        structs.replace(HOLD, cap_nanos=7, windows=(("cap_1", "2026-11-21"), ("cap_2", "2026-11"))),
+    ],
+)
 def test_holds(hold: object) -> None:
     assert isinstance(hold, type(HOLD))
     found = rows.to_hold(through_sqlite(rows.hold_row(hold)))
@@ -67,3 +75,15 @@ def test_the_margin_table_as_of_a_version() -> None:
     ]
     assert rows.margin_table(history, 2).version == 2
     assert rows.to_margin((4, "t", "i", "u", "5", 9)) == MarginRow(("t", "i", "u"), "5", 4, 9)
+
+
+def test_caps_and_their_windows() -> None:
+    cap = Cap(
+        "cap_1", CapPlace(T.id, Span.MONTHLY, "bot", "key_1", "acme", "m-*"), 5, "2026-11-21", NOW, ("key_1", "k")
+    )
+    row = (*through_sqlite(rows.cap_row(cap)), '["key_1","k"]')
+    assert rows.to_cap(row) == cap
+    assert isinstance(rows.to_cap(row).place.span, Span)
+    standing = rows.to_standing((*row, 3, 2), "2026-12-05")
+    assert standing.window == Window("cap_1", "2026-12", T.id, 3, 2)
+    assert (standing.cap, rows.to_window(structs.astuple(standing.window))) == (cap, standing.window)

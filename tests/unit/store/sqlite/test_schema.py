@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles.books import credit, make_id, make_request, make_tenant, release, settle
+from doubles.books import NOW, TODAY, credit, make_id, make_request, make_tenant, release, settle
 
 from proxy.errors import BadConfig
-from proxy.store.sqlite import verbs
+from proxy.ledger.cap import Cap, CapPlace, Span
+from proxy.store.sqlite import cap_deeds, verbs
 from proxy.store.sqlite.batch import Batch
+from proxy.store.sqlite.cap_deeds import Counted
 from proxy.store.sqlite.database import Database
 from proxy.store.sqlite.schema import Schema, check_version, read_migrations, shipped_schema, upgrade
 
 T = make_tenant().id
+FIRST_RELEASED = (Path(__file__).parent / "schema_1.sql").read_text(encoding="utf-8")
 ONE = "CREATE TABLE meta (one INTEGER PRIMARY KEY, schema_version INTEGER, epoch INTEGER) STRICT;"
 FIRST = Schema(ONE + "CREATE TABLE wallet (a TEXT); CREATE TABLE entry (a TEXT);")
 THIRD = Schema(
@@ -52,8 +55,7 @@ def test_a_migrated_database_equals_a_fresh_one(connection: sqlite3.Connection) 
 def test_the_shipped_migrations_end_at_the_shipped_schema(connection: sqlite3.Connection) -> None:
     """`schema_1.sql` beside this test is version 1 as it was first released; it never changes after that."""
     schema = shipped_schema()
-    first = Schema((Path(__file__).parent / "schema_1.sql").read_text(encoding="utf-8"))
-    upgrade(connection, first, "x")
+    upgrade(connection, Schema(FIRST_RELEASED), "x")
     upgrade(connection, schema, "x")
     fresh = sqlite3.connect(":memory:", isolation_level=None)
     upgrade(fresh, schema, "x")
@@ -104,8 +106,9 @@ def test_every_table_about_a_tenant_has_the_tenant(database: Database) -> None:
 
 @pytest.fixture
 def books(database: Database) -> sqlite3.Connection:
-    """One settled call with an exposure, one released, one open; a margin."""
+    """One settled call with an exposure, one released, one open; a cap and a margin."""
     batch = Batch(database.connection, 1)
+    cap_deeds.set_cap(batch, Cap("cap_1", CapPlace(T, Span.DAILY), 9_000_000, TODAY, NOW), Counted(0, ()))
     verbs.deposit(batch, credit(T, 10_000_000))
     for number in (1, 2, 3):
         verbs.hold(batch, make_request(T, number))
@@ -138,6 +141,13 @@ def books(database: Database) -> sqlite3.Connection:
         ("DELETE FROM hold", "never deleted"),
         ("UPDATE wallet SET held = -1", "CHECK"),
         ("UPDATE hold SET state = 'lost' WHERE state = 'held'", "CHECK"),
+        ("DELETE FROM cap", "unset, never deleted"),
+        ("UPDATE cap SET limit_nanos = -1", "CHECK"),
+        ("UPDATE cap SET span = 'weekly'", "CHECK"),
+        ("INSERT INTO cap SELECT 'x', tenant, span, app, key, integration, model, 5, since, set_at FROM cap", "UNIQUE"),
+        ("UPDATE cap_window SET held = -1", "CHECK"),
+        ("UPDATE cap_window SET spent = -1", "CHECK"),
+        ("UPDATE hold SET cap_nanos = -1 WHERE state = 'held'", "CHECK"),
         ("DELETE FROM tenant", "FOREIGN KEY"),
         ("INSERT INTO wallet (tenant) VALUES ('tnt_nobody')", "FOREIGN KEY"),
         ("INSERT INTO margin (unit, pct, set_at) VALUES ('input_tokens', '5', 1)", "CHECK"),
@@ -156,3 +166,21 @@ def test_a_call_has_one_entry(books: sqlite3.Connection) -> None:
     row = f"'led_x', '{T}', 3, 'call', 0, 0, 0, 0, '', '{make_id('call', 1)}', '', '', ''"
     with pytest.raises(sqlite3.IntegrityError, match=r"entry\.reference"):
         books.execute(f"INSERT INTO entry ({columns}, bill, previous, hash) VALUES ({row})")
+
+
+def test_holds_of_before_there_were_caps_are_told_by_their_keys_labels(connection: sqlite3.Connection) -> None:
+    second = Schema(FIRST_RELEASED, shipped_schema().migrations[:1])
+    upgrade(connection, second, "x")
+    ask = connection.execute
+    ask("INSERT INTO tenant (id, name, test, state, created_at) VALUES ('t', 'acme', 0, 'active', 1)")
+    ask("INSERT INTO key (id, tenant, app, hint, hash, scopes, integrations, models, created_at) "
+        "VALUES ('k', 't', 'bot', '', 'h', '[]', '[]', '[]', 1)")  # fmt: skip
+    for call, key, state in (("c1", "k", "settled"), ("c2", "k", "held"), ("c3", "gone", "settled")):
+        ask(
+            f"INSERT INTO hold VALUES ('{call}', 't', '{key}', 'i', 'e', 'm', 1, 1, 'v', 0, 0, 1, '', 1, '{state}', '')"
+        )
+    assert upgrade(connection, shipped_schema(), "x") == 2
+    found = ask("SELECT call, app, cap_nanos, windows FROM hold ORDER BY 1").fetchall()
+    assert found == [("c1", "bot", 0, "[]"), ("c2", "bot", 0, "[]"), ("c3", "", 0, "[]")]
+    with pytest.raises(sqlite3.IntegrityError, match="ends once"):
+        ask("UPDATE hold SET app = 'x' WHERE call = 'c1'")

@@ -7,9 +7,9 @@ import pytest
 from msgspec import Struct, structs
 
 from proxy.store.sql.queries import read
-from proxy.store.sqlite.statements import AUDIT, DIRECTORY, LEDGER, REGISTRY, START
+from proxy.store.sqlite.statements import AUDIT, CAPS, DIRECTORY, LEDGER, REGISTRY, START
 
-GROUPS: list[Struct] = [LEDGER, DIRECTORY, REGISTRY, START, AUDIT]
+GROUPS: list[Struct] = [LEDGER, CAPS, DIRECTORY, REGISTRY, START, AUDIT]
 QUERIES = [(name, statement) for group in GROUPS for name, statement in structs.asdict(group).items()]
 
 
@@ -45,4 +45,12 @@ def test_calls_scan_no_table(empty: sqlite3.Connection, group: Struct) -> None:
 def test_only_open_holds_are_read_to_find_open_holds(empty: sqlite3.Connection) -> None:
     for statement in (REGISTRY.open_holds, REGISTRY.held, DIRECTORY.open_holds_before):
         assert re.search("hold_open", " ".join(plan(empty, statement)))
+    empty.close()
+
+
+def test_what_a_call_asks_of_caps_is_found_by_index(empty: sqlite3.Connection) -> None:
+    for statement in (CAPS.in_force, CAPS.find_window, CAPS.find_cap):
+        tables = [step for step in plan(empty, statement) if re.match(r"(SCAN|SEARCH) (cap|key|cap_window)\b", step)]
+        assert tables
+        assert all("USING" in step and step.startswith("SEARCH") for step in tables), tables
     empty.close()

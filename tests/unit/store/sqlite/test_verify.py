@@ -8,13 +8,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from doubles.books import CARD, NOW, credit, make_id, make_request, make_tenant, release, settle
+from doubles.books import CARD, NOW, TODAY, credit, make_id, make_request, make_tenant, release, settle
 
 from proxy.errors import BadConfig
+from proxy.ledger.cap import Cap, CapPlace, Span
 from proxy.ledger.entry import digest
 from proxy.store.doors import Verdict
-from proxy.store.sqlite import deeds, verbs, verify
+from proxy.store.sqlite import cap_deeds, deeds, verbs, verify
 from proxy.store.sqlite.batch import Batch
+from proxy.store.sqlite.cap_deeds import Counted
 from proxy.store.sqlite.connect import connect_writer
 from proxy.store.sqlite.database import Database, open_database
 from proxy.store.sqlite.rows import margin_table, to_entry
@@ -26,9 +28,14 @@ T = ONE.id
 
 
 def fill(database: Database) -> None:
-    """Two tenants and six entries: two with exposure, one under a margin of its own. One hold is open, one released."""
+    """Two tenants and six entries: two with exposure, one under a margin of its own. One hold is open, one released.
+
+    One tenant has two caps.
+    """
     batch = Batch(database.connection, database.epoch)
     deeds.create_tenant(batch, TWO)
+    for name, place in (("cap_day", CapPlace(T, Span.DAILY)), ("cap_month", CapPlace(T, Span.MONTHLY, model="m-*"))):
+        cap_deeds.set_cap(batch, Cap(name, place, 90_000_000, TODAY, NOW), Counted(0, ()))
     row = deeds.set_margin(batch, (None, "acme", None), "50", NOW)
     verbs.deposit(batch, credit(T, 20_000_000))
     verbs.deposit(batch, credit(TWO.id, 5_000_000, 2))
@@ -74,7 +81,7 @@ CALL_1 = f"WHERE call = '{make_id('call', 1)}'"
 
 HOLD_MORE = (
     "INSERT INTO hold SELECT 'call_x', tenant, key, integration, endpoint, model, 5, 5, rate_card, margins, waived, "
-    f"created_at, period, epoch, 'held', '' FROM hold {CALL_1}"
+    f"created_at, period, epoch, 'held', '', app, 0, '[]' FROM hold {CALL_1}"
 )
 
 
@@ -115,6 +122,12 @@ HOLD_MORE = (
         ("UPDATE rate_card SET content = replace(content, '\"usd\":\"1\"', '\"usd\":\"2\"')", "computed again: 200000"),
         ("UPDATE rate_card SET content = replace(content, 'm-1', 'm-2')", "has no rates for acme/m-1"),
         (HOLD_MORE, "and its open holds sum to 1000005"),
+        ("UPDATE cap_window SET spent = spent + 1 WHERE cap = 'cap_day'", "spent in 2026-11-21, and its calls come to"),
+        ("UPDATE cap_window SET spent = spent - 1 WHERE cap = 'cap_month'", "spent in 2026-11, and its calls come to"),
+        ("UPDATE cap_window SET held = 0", "holds 0 in 2026-11-21, and its open holds sum to 1000000"),
+        ("DELETE FROM cap_window WHERE cap = 'cap_month'", "holds 0 in 2026-11, and its open holds sum to 1000000"),
+        ("UPDATE hold SET cap_nanos = 5 WHERE state = 'held' AND cap_nanos <> 0", "its open holds sum to 5"),
+        (f"UPDATE hold SET model = 'n-1' {CALL_1}", "spent in 2026-11, and its calls come to"),
     ],
 )  # fmt: skip
 def test_each_change_is_found(books: Path, change: str, problem: str) -> None:

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from proxy.clock import date_of
 from proxy.errors import BadRequest, Refused
+from proxy.ledger.cap import Cap, CapPlace, Span, Standing, Window
 from proxy.ledger.wallet import Wallet
 from proxy.providers.endpoint import ModelAt, ObjectRule
 from proxy.steps.authorize import authorize
@@ -17,14 +18,20 @@ from proxy.steps.estimate import estimate
 from proxy.steps.hold import hold
 from proxy.tenants.key import Key, KeyHolder
 from proxy.tenants.tenant import Tenant
-from proxy.web.operator.rehearsal import Scene, _route, find_endpoint, rehearse
+from proxy.web.operator.doors import DOORS
+from proxy.web.operator.rehearsal import PaperLedger, Payer, Scene, _route, find_endpoint, find_payer, rehearse
 
 
 async def scene(api, tenant: str | None, model: str = "small", **changes: Any) -> Scene:
-    known = await api.store.find_tenant(tenant) if tenant else None
-    wallet = await api.store.wallet(tenant) if tenant else None
+    payer = await find_payer(api.client.app[DOORS], tenant) if tenant else None
     endpoint = make_endpoint(**changes)
-    return Scene(make_integration(endpoint), endpoint, model, known, wallet)
+    return Scene(make_integration(endpoint), endpoint, model, payer)
+
+
+def paper(tenant: str, balance: int, *caps: Standing) -> Payer:
+    """A tenant that is on no record, with a key that has a label."""
+    key = Key("key_1", tenant, app="bot")
+    return Payer(KeyHolder(key, Tenant(tenant, "paper")), PaperLedger(Wallet(tenant, balance), caps))
 
 
 @pytest.mark.parametrize("splice", [True, False])
@@ -43,8 +50,7 @@ async def test_it_holds_what_the_call_holds(api, doors, tenant: str, splice: boo
 
 
 async def test_a_request_without_a_maximum_on_little_money_is_told_its_limit(api, doors) -> None:
-    poor = structs.replace(await scene(api, None, output_splice=True), tenant=Tenant("t", "poor"))
-    poor = structs.replace(poor, wallet=Wallet("t", 3_000_000))
+    poor = structs.replace(await scene(api, None, output_splice=True), payer=paper("t", 3_000_000))
     longer = structs.replace(CARD.integrations["acme"][0], output_max=8192)
     richer = structs.replace(CARD, integrations={"acme": (longer,)})
     doors.store._card = richer
@@ -81,7 +87,7 @@ async def test_it_is_refused_as_the_call_would_be(api, doors, tenant: str) -> No
         await rehearse(doors, await scene(api, tenant), "{")
     with pytest.raises(Refused, match="has no price here"):
         await rehearse(doors, await scene(api, tenant, model="large"), '{"model": "large"}')
-    poor = structs.replace(await scene(api, tenant), wallet=Wallet(tenant))
+    poor = structs.replace(await scene(api, tenant), payer=paper(tenant, 0))
     with pytest.raises(Refused) as refused:
         await rehearse(doors, poor, '{"max_tokens": 10}')
     assert refused.value.refusal.code == "balance_exhausted"
@@ -103,3 +109,31 @@ def test_endpoints_are_found_by_name(doors) -> None:
         find_endpoint(doors, "bolt", "chat")
     with pytest.raises(BadRequest, match="models is no metered endpoint of acme; name one of chat"):
         find_endpoint(doors, "acme", "models")
+
+
+async def test_caps_leave_what_they_leave_the_call(api, doors, tenant: str) -> None:
+    plan = await scene(api, tenant)
+    asked = '{"max_tokens": 10}'
+    need = (await rehearse(doors, plan, asked)).most_nanos
+    place = CapPlace(tenant, Span.MONTHLY, key="key_1", model="sm*")
+    for limit, spent, code in ((need, 0, None), (need + 7, 8, "spend_cap_monthly"), (0, 0, "spend_cap_monthly")):
+        standing = Standing(Cap("cap_1", place, limit, "2026-11-18", 0, ("key_1",)), Window("", "2026-11", "", spent))
+        capped = structs.replace(plan, payer=paper(tenant, 10**10, standing))
+        if code is None:
+            assert (await rehearse(doors, capped, asked)).granted_nanos == need
+            continue
+        with pytest.raises(Refused) as refused:
+            await rehearse(doors, capped, asked)
+        assert refused.value.refusal.code == code
+
+
+async def test_a_payer_is_a_tenant_with_a_key_of_its_own(api, doors, tenant: str) -> None:
+    other = await api.done("POST", "/tenants", {"name": "Other"})
+    key = await api.done("POST", "/keys", {"tenant": tenant, "app": "bot", "models": ["large"]})
+    found = await find_payer(doors, "Acme", key["id"])
+    assert (found.holder.tenant.id, found.holder.key.app) == (tenant, "bot")
+    assert (await find_payer(doors, tenant)).holder.key.id == ""
+    with pytest.raises(BadRequest, match=f"{key['id']} is another tenant's"):
+        await find_payer(doors, other["id"], key["id"])
+    with pytest.raises(Refused, match="small"):
+        await rehearse(doors, structs.replace(await scene(api, tenant), payer=found), '{"max_tokens": 10}')
