@@ -8,6 +8,7 @@ import click
 from proxy import __version__
 from proxy.cli.audit import audit
 from proxy.cli.calls import calls, exposure, holds
+from proxy.cli.caps import cap
 from proxy.cli.command import Failure, Group
 from proxy.cli.completion import completion
 from proxy.cli.config import config
@@ -41,6 +42,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     credit,
     balance,
     margin,
+    cap,
     rates,
     quote,
     ledger,

@@ -7,7 +7,7 @@ import click
 
 from proxy.cli.client import operator
 from proxy.cli.command import Command, Failure
-from proxy.cli.complete import tenant_names
+from proxy.cli.complete import key_ids, tenant_names
 from proxy.cli.explain import lines
 from proxy.cli.show import Document, facts, heading, show, usd
 
@@ -26,6 +26,9 @@ def _counts(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str,
 @click.argument("integration")
 @click.argument("model")
 @click.option("--tenant", metavar="T", help="With this tenant's margins and wallet.", shell_complete=tenant_names)
+@click.option(
+    "--key", metavar="K", help="With this key of the tenant: what it may use, and its caps.", shell_complete=key_ids
+)
 @click.option("--input-tokens", type=click.IntRange(0), metavar="N", help="So many tokens of uncached input.")
 @click.option("--output-tokens", type=click.IntRange(0), metavar="N", help="So many tokens of output.")
 @click.option("--unit", "units", multiple=True, metavar="UNIT=N", callback=_counts, help="So much of any unit.")
@@ -42,6 +45,7 @@ def quote(
     integration: str,
     model: str,
     tenant: str | None,
+    key: str | None,
     input_tokens: int | None,
     output_tokens: int | None,
     units: dict[str, str],
@@ -55,6 +59,7 @@ def quote(
         "integration": integration,
         "model": model,
         "tenant": tenant,
+        "key": key,
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "usage": units or None,

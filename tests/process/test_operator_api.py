@@ -50,6 +50,9 @@ EXAMPLES: dict[str, Example] = {
     "unset_margin": Example("/margins", {"integration": "openai"}),
     "list_margins": Example("/margins"),
     "explain_margin": Example("/margins/explain", {"tenant": "acme", "meter": "openai.output_tokens"}),
+    "set_cap": Example("/caps", body={"limit_usd": "2.5", "tenant": "acme", "window": "daily", "model": "gpt-5*"}),
+    "list_caps": Example("/caps", {"tenant": "acme", "near": "true"}),
+    "unset_cap": Example("/caps", {"tenant": "acme", "window": "monthly", "integration": "openai"}),
     "list_rates": Example("/rates", {"integration": "openai"}),
     "show_rates": Example("/rates/openai/gpt-5-mini", {"tenant": "acme"}),
     "sync_rates": Example("/rates/sync"),
@@ -138,6 +141,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         found.done("POST", "/credits", body={"tenant": tenant, "amount_usd": "10"})
         key = found.done("POST", "/keys", body={"tenant": tenant})
         found.done("PUT", "/margins", body={"pct": "30", "integration": "openai"})
+        of_openai = {"tenant": "acme", "window": "monthly", "integration": "openai"}
+        found.done("PUT", "/caps", body={"limit_usd": "20", **of_openai})
         answer = call(house.edge, request(key["key"], chat()))
         assert answer.status == 200
         (entry, _) = found.done("GET", "/ledger", {"tenant": "acme"})["data"]

@@ -5,6 +5,7 @@ from msgspec import Raw, json
 from proxy.web.operator import (
     audit,
     calls,
+    caps,
     exports,
     keys,
     ledger,
@@ -45,6 +46,9 @@ ROUTES = (
     Route("GET", "/margins", margins.list_margins),
     Route("DELETE", "/margins", margins.unset_margin),
     Route("GET", "/margins/explain", margins.explain_margin),
+    Route("PUT", "/caps", caps.set_cap),
+    Route("GET", "/caps", caps.list_caps),
+    Route("DELETE", "/caps", caps.unset_cap),
     Route("GET", "/rates", rates.list_rates),
     Route("GET", "/rates/{integration}/{model}", rates.show_rates),
     Route("POST", "/rates/sync", rates.sync_rates),

@@ -35,14 +35,17 @@ class CallList(Struct, frozen=True):
 
 
 class HoldDocument(Struct, frozen=True, kw_only=True):
-    """What a running call reserves."""
+    """What a running call reserves: on the wallet, and on each of the spend caps that it is under."""
 
     call: str
     tenant: str
+    app: str
     integration: str
     endpoint: str
     model: str
     held_nanos: int
+    cap_held_nanos: int
+    caps: list[str]
     upstream_cost_nanos: int
     waived: bool
     created_at: Time
@@ -100,10 +103,13 @@ def hold_document(hold: Hold) -> HoldDocument:
     return HoldDocument(
         call=hold.call,
         tenant=hold.tenant,
+        app=hold.app,
         integration=hold.integration,
         endpoint=hold.endpoint,
         model=hold.model,
         held_nanos=hold.wallet_nanos,
+        cap_held_nanos=hold.cap_nanos,
+        caps=[cap for cap, _ in hold.windows],
         upstream_cost_nanos=hold.cost_nanos,
         waived=hold.waived,
         created_at=timestamp(hold.created_at),

@@ -21,8 +21,8 @@ MEANINGS = {
     Refusal.UNPRICED_MODEL: "the model has no rate; it is never served for nothing",
     Refusal.NOT_FOUND: "an object that this tenant did not create through Faregate",
     Refusal.RATE_LIMITED: "too many calls or tokens for now",
-    Refusal.SPEND_CAP_DAILY: "a daily spend cap is reached",
-    Refusal.SPEND_CAP_MONTHLY: "a monthly spend cap is reached",
+    Refusal.SPEND_CAP_DAILY: "a daily spend cap leaves too little: the rest is spent, or held by running calls",
+    Refusal.SPEND_CAP_MONTHLY: "a monthly spend cap leaves too little: the rest is spent, or held by running calls",
     Refusal.UPSTREAM_UNREACHABLE: "the provider was not reached, or its answer broke off before anything was relayed",
     Refusal.UPSTREAM_AUTH: "the provider does not accept the operator's key",
     Refusal.UPSTREAM_FUNDS: "the operator's account at the provider is out of money",
@@ -35,6 +35,8 @@ MEANINGS = {
 }
 """Every refusal, as the reference page and `calls show` say it."""
 
+_CAPS = "faregate cap list --tenant TENANT shows what is spent and held; faregate cap set raises a cap"
+
 REMEDIES = {
     Refusal.KEY_EXPIRED: "faregate key create TENANT, or key rotate KEY",
     Refusal.BALANCE_EXHAUSTED: "faregate credit TENANT USD; faregate holds list TENANT shows what is on hold",
@@ -43,6 +45,8 @@ REMEDIES = {
     Refusal.KEY_SCOPE: "faregate key list TENANT shows scopes and integrations; faregate key create makes another key",
     Refusal.MODEL_NOT_ALLOWED: "faregate key list TENANT shows the models; faregate key create makes another key",
     Refusal.UNPRICED_MODEL: "faregate rates list shows what has a price; a file in rates_dir adds one",
+    Refusal.SPEND_CAP_DAILY: _CAPS,
+    Refusal.SPEND_CAP_MONTHLY: _CAPS,
     Refusal.UPSTREAM_AUTH: "set a valid api_key for the integration, and restart",
     Refusal.UPSTREAM_FUNDS: "top up the account at the provider",
     Refusal.LEDGER_UNAVAILABLE: "look at the log and at the disk of the database",

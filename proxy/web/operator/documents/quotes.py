@@ -18,7 +18,8 @@ class QuotedCost(Struct, frozen=True, kw_only=True):
 
 
 class QuotedHold(Struct, frozen=True, kw_only=True):
-    """What would be held: between `least` and `most`. `granted` is what this tenant's wallet would give now.
+    """What would be held: between `least` and `most`. `granted` is what would be held on this tenant's wallet now, as
+    wallet and spend caps leave it.
 
     With a request's body it is that request's worst case, as the endpoint bounds it; `output_limit` is the maximum
     that would be put into it. Without a body it is the price of the quantities, rounded up.

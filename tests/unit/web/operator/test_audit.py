@@ -100,6 +100,18 @@ DEEDS: dict[str, tuple[Deed, str, object, object]] = {
         {"pct": "5"},
         {"pct": "7"},
     ),
+    "set_cap": (
+        lambda api, t, _: do(api, "PUT", "/caps", {"limit_usd": "2.5", "tenant": t, "window": "daily", "app": "bot"}),
+        "cap.set",
+        None,
+        {"limit_usd": "2.5", "window": "daily", "app": "bot"},
+    ),
+    "unset_cap": (
+        lambda api, t, _: do(api, "DELETE", f"/caps?tenant={t}&window=monthly"),
+        "cap.unset",
+        {"limit_usd": "7", "window": "monthly"},
+        None,
+    ),
     "reload": (
         lambda api, _t, _k: do(api, "POST", "/reload"),
         "server.reload",
@@ -131,6 +143,7 @@ async def test_every_change_is_on_record_and_no_secret_is(api, tenant: str, name
     await api.done("POST", "/tenants", {"name": "Asleep"})
     await api.done("POST", "/tenants/Asleep/suspend")
     await api.done("PUT", "/margins", {"pct": "5", "integration": "acme"})
+    await api.done("PUT", "/caps", {"limit_usd": 7, "tenant": tenant, "window": "monthly"})
     count = (await api.done("GET", "/audit?limit=1"))["data"][0]["seq"]
     deed, action, before, after = DEEDS[name]
     answer = await deed(api, tenant, key)

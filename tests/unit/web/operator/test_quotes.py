@@ -99,3 +99,41 @@ async def test_questions_that_have_no_answer(api, asked: dict[str, Any], status:
     found = await api.refused("POST", "/quote", ASK | asked)
     assert found[0] == status
     assert message in found[2]
+
+
+async def test_what_a_cap_leaves_is_what_a_call_may_take(api, tenant: str) -> None:
+    key = (await api.done("POST", "/keys", {"tenant": tenant, "app": "bot"}))["id"]
+    asked = ASK | {"tenant": "Acme", "input_tokens": 1000}
+    cap = {"limit_usd": "0.001", "window": "daily", "tenant": "Acme"}
+    for narrowed, whose, code in (
+        ({"app": "bot"}, {}, None),
+        ({"app": "bot"}, {"key": key}, "spend_cap_daily"),
+        ({"key": key, "window": "monthly"}, {"key": key}, "spend_cap_monthly"),
+        ({"model": "small-*"}, {}, None),
+        ({"model": "sm*"}, {}, "spend_cap_daily"),
+    ):
+        made = await api.done("PUT", "/caps", cap | narrowed)
+        told = await api.done("POST", "/quote", asked | whose)
+        assert (told["refusal"] and told["refusal"]["code"]) == code, narrowed
+        assert told["hold"]["granted_nanos"] == (None if code else 1_200_000)
+        place = "&".join(f"{n}={made[n]}" for n in ("window", "app", "key", "model") if made[n])
+        await api.done("DELETE", f"/caps?tenant=Acme&{place}")
+    assert told["refusal"]["message"] == (
+        f"the call may cost 0.0012 USD, and the daily cap of {tenant}, model sm* of 0.001 USD leaves 0.001 USD"
+    )
+
+
+async def test_a_test_tenant_s_calls_are_under_caps_too(api) -> None:
+    await api.done("POST", "/tenants", {"name": "Trial", "test": True})
+    await api.done("PUT", "/caps", {"limit_usd": "0.01", "window": "daily", "tenant": "Trial"})
+    for tokens, code in ((10, None), (10_000, "spend_cap_daily")):
+        told = await api.done("POST", "/quote", ASK | {"tenant": "Trial", "input_tokens": tokens})
+        assert (told["refusal"] and told["refusal"]["code"]) == code
+
+
+async def test_a_key_is_its_tenant_s(api, tenant: str) -> None:
+    assert (await api.refused("POST", "/quote", ASK | {"input_tokens": 1, "key": "key_1"}))[
+        2
+    ] == "key: name its tenant too"
+    unknown = ASK | {"input_tokens": 1, "key": "key_1", "tenant": "Acme"}
+    assert (await api.refused("POST", "/quote", unknown))[0] == 404
