@@ -106,6 +106,9 @@ def test_a_snippet_is_a_metered_call(snippet: Snippet, house: House, tmp_path: P
         desk = Desk(used)
         poor = "with an empty wallet" in snippet.how
         account = desk.account("0" if poor else "10")
+        capped = "with its spend capped" in snippet.how
+        if capped:
+            desk.ask("PUT", "/caps", {"tenant": account.id, "window": "daily", "limit_usd": "0.0001"})
         words, folder = command(snippet, snippet.code.replace(SHOWN, used.edge).replace(SHOWN_KEY, account.key))
         more = variables(used.edge, account.key) if "with the variables" in snippet.how else {}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -124,6 +127,9 @@ def test_a_snippet_is_a_metered_call(snippet: Snippet, house: House, tmp_path: P
             assert done.stdout.startswith("balance_exhausted balance 0 needed 0.")
             assert done.stdout.endswith("/billing\n")
             assert desk.charges(account) == []
+            return
+        if capped:
+            assert re.fullmatch(r"spend_cap_daily spent 0 of 0\.0001 until \S+T00:00:00\.000000Z\n", done.stdout)
             return
         calls = [charge["call"] for charge in desk.settled(account, len(snippet.integrations))]
         assert {call["integration"] for call in calls} == snippet.integrations
