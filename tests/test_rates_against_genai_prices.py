@@ -90,8 +90,8 @@ DIFFERENCES: Mapping[tuple[str, str], str] = {
 
 def names() -> Iterator[tuple[str, str]]:
     """Every exact name of our files that genai-prices knows."""
-    for integration, models in CARD.integrations.items():
-        for model in models:
+    for integration in THEIRS:
+        for model in CARD.integrations[integration]:
             for name in model.match:
                 if not is_glob(name) and not name.startswith("models/") and THEIRS[integration].find_model(name):
                     yield integration, name

@@ -381,7 +381,8 @@ CALL, WIRE, MONEY, WEB, STEP = (
 )
 TRY = "try:\n    f()\nexcept {}\n    pass\n"
 IGNORE, NOQA = "x = 1  # type: " + "ignore", "x = 1  # no" + "qa"
-FIRST, LAST = PROVIDERS[0], PROVIDERS[-1].upper()
+NAMED = [name for name in PROVIDERS if name not in WORDS]
+FIRST, LAST = NAMED[0], NAMED[-1].upper()
 Sins = Sequence[tuple[str, str, str]]
 
 SINS: dict[Rule, Sins] = {
