@@ -34,6 +34,7 @@ from proxy.ledger.bill import Bill, write_bill
 from proxy.ledger.call import CallRecord, Ending, Outcome, Receipt
 from proxy.ledger.hold import Hold
 from proxy.metrics import Metrics
+from proxy.providers.envelope import Envelope
 from proxy.providers.json_path import matches
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.route import Address, Route
@@ -224,7 +225,7 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
 async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:
     """Send what the caller is still owed: the end of its answer, or why there is none."""
     relay, route = call.relay, call.route
-    envelope = call.address.integration.envelope if call.address is not None else PLAIN
+    envelope = envelope_of(call)
     if end.fault is None and relay is not None and not end.unseen:
         if route is not None and route.endpoint.objects.deletes and relay.status < 400:
             await forget(route, doors)
@@ -236,6 +237,13 @@ async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | Non
         await refuse_call(call.sink, end.fault, envelope, call.id)
     if relay is not None:
         relay.drop_kept()
+
+
+def envelope_of(call: Call) -> Envelope:
+    """Return the shape of what goes wrong: the route's, its integration's, or ours where neither is known."""
+    if call.route is not None and call.route.endpoint.envelope is not None:
+        return call.route.endpoint.envelope
+    return call.address.integration.envelope if call.address is not None else PLAIN
 
 
 async def forget(route: Route, doors: Doors) -> None:

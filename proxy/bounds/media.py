@@ -72,12 +72,11 @@ def _found(rule: Media, part: Any, model: str, known: Known) -> Iterator[tuple[K
     stated = first(part, rule.mime) if rule.mime else None
     mime = stated if isinstance(stated, str) else ""
     for path in rule.data:
-        value = first(part, path)
-        if isinstance(value, str) and value:
-            yield _data(rule, value, mime, model)
+        for value in every(part, path):
+            if isinstance(value, str) and value:
+                yield _data(rule, value, mime, model)
     for path in rule.id:
-        value = first(part, path)
-        if value is not None:
+        for value in every(part, path):
             kind = _kind(rule, mime)
             name = file_id(rule, value)
             size = _tokens(kind, model, None)

@@ -57,6 +57,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     json_body: bool = True
     takes: Takes | None = None
     service: str = ""
+    envelope: str = ""
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +109,7 @@ class ProviderFile(Struct, frozen=True, forbid_unknown_fields=True):
 def check_file(content: ProviderFile) -> None:
     """Refuse what a file says that cannot be, wherever its readers and bounds come from. Raises BadConfig."""
     name, faults = content.integration, Faults()
-    if not _LABEL.fullmatch(name) or name in RESERVED_NAMES or name.endswith("-proxy"):
+    if not _LABEL.fullmatch(name) or name in RESERVED_NAMES:
         faults.add(f"at integration: {name!r} cannot be a subdomain's label; use a-z, 0-9 and single hyphens")
     if not content.source.strip():
         faults.add("at source: it is empty; name the page or package, its version and the date")

@@ -174,13 +174,17 @@ def _provider(content: ProviderFile, files: Files, units: Collection[str] | None
 def _envelope(content: ProviderFile, files: Files) -> Envelope:
     if isinstance(content.envelope, Envelope):
         return content.envelope
+    return _borrowed_envelope(content.envelope, files)
+
+
+def _borrowed_envelope(name: str, files: Files) -> Envelope:
+    """Return the envelope that another file has of its own."""
     own = {name: file.envelope for name, (_, file) in files.items() if isinstance(file.envelope, Envelope)}
-    if content.envelope not in own:
+    if name not in own:
         raise BadConfig(
-            f"at envelope: no provider {content.envelope!r} has an envelope of its own to borrow; "
-            f"{suggestion(content.envelope, own)}"
+            f"at envelope: no provider {name!r} has an envelope of its own to borrow; {suggestion(name, own)}"
         )
-    return own[content.envelope]
+    return own[name]
 
 
 def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> Endpoint:
@@ -206,6 +210,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         json_body=endpoint.json_body,
         takes=endpoint.takes,
         service=endpoint.service,
+        envelope=_borrowed_envelope(endpoint.envelope, files) if endpoint.envelope else None,
     )
     _check_endpoint(made)
     return made

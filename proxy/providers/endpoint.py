@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from proxy.bounds.spec import BoundSpec
+from proxy.providers.envelope import Envelope
 from proxy.providers.request import Takes
 from proxy.providers.template import Template
 from proxy.usage.spec import ReaderSpec
@@ -72,6 +73,7 @@ class Endpoint(Struct, frozen=True):
     without one too. `stream` is where a request says whether it streams; with `streams_always` it does unless it says
     no. `framing` is how its streams are cut into documents whatever their content type. `takes` is None where a request
     is a JSON object, as most are. `service` names the place of the provider that it is at, if not the usual one.
+    `envelope` is that of its errors where the route speaks another dialect than its integration does.
     """
 
     name: str
@@ -91,3 +93,4 @@ class Endpoint(Struct, frozen=True):
     json_body: bool = True
     takes: Takes | None = None
     service: str = ""
+    envelope: Envelope | None = None

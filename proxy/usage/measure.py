@@ -76,9 +76,9 @@ def _amount(each: Sum, usage: dict[str, Any]) -> Quantity | None:
     times = evaluate(each.factor, usage, False) if each.factor else None
     if times is not None:
         amount *= times
-    if each.per != 1:
-        whole, rest = divmod(amount, each.per)
-        amount = Decimal(amount) / each.per if rest else int(whole)
+    amount *= each.by
+    whole, rest = divmod(amount, each.per)
+    amount = Decimal(amount) / each.per if rest else int(whole)
     return max(amount, each.least)
 
 

@@ -107,6 +107,13 @@ class Seen:
         if type(value) is list:
             self.sizes[unit] = max(len(value), self.sizes.get(unit, 0))
 
+    def see_largest(self, unit: str, value: Any) -> None:
+        """A number that may be there several times, growing."""
+        if type(value) is int and value >= 0:
+            self.sizes[unit] = max(value, self.sizes.get(unit, 0))
+        else:
+            self.absurd = True
+
     def see_once(self, unit: str, value: Any) -> None:
         """Something that counts as one, however often it is there."""
         if is_there(value):

@@ -25,13 +25,15 @@ Rule = tuple[str, Sink]
 class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A unit as a signed sum of fields of the usage object. `decimal`: a fraction is no mistake (seconds).
 
-    The sum is divided by `per` (1000 where milliseconds are reported) and multiplied by the field at `times` (channels
-    that are each billed); less than `least` is billed as that.
+    The sum is divided by `per` (1000 where milliseconds are reported), multiplied by `by` (1000 where dollars are, and
+    thousandths of one are the unit) and by the field at `times` (channels that are each billed); less than `least` is
+    billed as that.
     """
 
     sum: str
     decimal: bool = False
     per: int = 1
+    by: int = 1
     times: str = ""
     least: int = 0
 
@@ -48,21 +50,23 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @cached_property
     def plain(self) -> bool:
         """Whether the sum is the quantity as it stands."""
-        return self.per == 1 and not self.times and not self.least
+        return self.per == self.by == 1 and not self.times and not self.least
 
 
 class Count(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A unit that is counted in the answer itself, below its roots. The first that gives something decides:
 
     `number`: a number the answer states; `distinct`: different values (ids, queries); `length`: elements of a list;
-    `once`: one, if anything is there. `models` and `except_models` are globs that the answer's model must (not)
-    match. `unless` names numbers: if one of them is positive, the unit is billed in another way. `without_usage`:
-    counts only in an answer without a usage object, and is then what it reports.
+    `largest`: the largest of all numbers there; `once`: one, if anything is there. `models` and `except_models` are
+    globs that the answer's model must (not) match. `unless` names numbers: if one of them is positive, the unit is
+    billed in another way. `without_usage`: counts only in an answer without a usage object, and is then what it
+    reports.
     """
 
     number: tuple[str, ...] = ()
     distinct: tuple[str, ...] = ()
     length: tuple[str, ...] = ()
+    largest: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     except_models: tuple[str, ...] = ()
@@ -87,6 +91,7 @@ class Count(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         yield from ((path, _number(unit)) for path in self.number)
         yield from ((path, _item(unit)) for path in self.distinct)
         yield from ((path, _size(unit)) for path in self.length)
+        yield from ((path, _largest(unit)) for path in self.largest)
         yield from ((path, _once(unit)) for path in self.once)
         yield from ((path, _number(unless_key(path))) for path in self.unless)
 
@@ -282,6 +287,10 @@ def _item(unit: str) -> Sink:
 
 def _size(unit: str) -> Sink:
     return lambda seen, value: seen.see_size(unit, value)
+
+
+def _largest(unit: str) -> Sink:
+    return lambda seen, value: seen.see_largest(unit, value)
 
 
 def _once(unit: str) -> Sink:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles.acme import DONE, TENANT, delta, make_object
+from doubles.acme import DONE, TENANT, delta, make_endpoint, make_house, make_integration, make_object
 from doubles.books import NOW, StillClock, make_tenant
 from doubles.scene import (
     CHARGE,
@@ -30,11 +30,13 @@ from doubles.scene import (
     streamed,
     whole,
 )
+from msgspec import structs
 
 from proxy import call as life
 from proxy.errors import InvariantBroken, LedgerUnavailable
 from proxy.ledger.bill import read_bill
 from proxy.ledger.call import Outcome
+from proxy.providers.envelope import Envelope
 from proxy.steps import settle as settling
 from proxy.tenants.tenant import TenantState
 from proxy.upstream.door import Failure, UpstreamFailed
@@ -229,6 +231,15 @@ async def test_a_directory_that_cannot_be_read_is_503_in_the_provider_s_shape(
     assert (sink.status, dict(sink.headers)["faregate-refusal"]) == (503, "ledger_unavailable")
     assert json.loads(sink.sent)["error"]["kind"] == "bad", "acme's envelope"
     assert scene.upstream.sent == []
+
+
+async def test_a_route_with_an_envelope_of_its_own_refuses_in_it(scene: Scene) -> None:
+    own = Envelope({"fault": "{code}"}, {}, "bad")
+    house = make_house(make_integration(make_endpoint(envelope=own)))
+    scene.doors = structs.replace(scene.doors, house=house)
+    scene.trail.raises("hold", LedgerUnavailable("disk full"))
+    sink = await scene.played(whole())
+    assert json.loads(sink.sent) == {"fault": "ledger_unavailable"}
 
 
 @forms

@@ -22,6 +22,7 @@ SPEC = BoundSpec(
         Media("parts.*", KINDS, data=("inline.data",), mime="inline.mime"),
         Media("parts.*", KINDS, id=("file.uri",), id_from="files/", mime="file.mime"),
         Media("uploads.*", (Kind(by="window"),), id=("file_id",)),
+        Media("", (Kind(by="item", tokens=7),), data=("images.*",)),
     ),
 )
 
@@ -83,6 +84,10 @@ def test_an_escaped_key_is_seen() -> None:
 )
 def test_kinds(mime: str, characters: int, seen: Seen) -> None:
     assert look(inline(mime, "A" * characters)) == seen
+
+
+def test_each_of_a_list_of_pictures_counts() -> None:
+    assert look({"images": ["data:image/png;base64,AAAA", "BBBB", "", 5]}) == Seen({None: 14}, 0, 8)
 
 
 def test_a_part_counts_once_by_the_first_rule() -> None:

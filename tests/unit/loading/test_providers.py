@@ -12,6 +12,7 @@ from proxy.loading.providers import Own, Provider, load_providers
 from proxy.loading.shipped import shipped
 from proxy.providers.integration import KeyOut, Place, Policy
 from proxy.providers.signing import Credentials, Signing
+from proxy.wire.framing import Framing
 
 GOOD: dict[str, Any] = yaml.safe_load("""
 integration: acme
@@ -82,6 +83,21 @@ def test_a_provider_is_a_file(write: Write) -> None:
     assert chat.bound.input[0].unit == "input_tokens"
     assert run.template.match("/v1/a%2Fb:run") == {"model": "a%2Fb"}
     assert run.template.match("/v1/a%20b:run") is None
+
+
+def test_a_name_may_end_like_the_label_of_a_subdomain(write: Write) -> None:
+    assert set(load_providers(write("p", acme={**GOOD, "integration": "acme-proxy"}))) == {"acme-proxy"}
+
+
+def test_a_route_may_speak_another_dialect_than_its_integration(write: Write) -> None:
+    lines = {**COUSIN["endpoints"][0], "envelope": "acme", "framing": "ndjson"}
+    own = {"body": {"fault": "{message}"}, "types": {}, "default_type": "bad"}
+    cousin = {**COUSIN, "envelope": own, "endpoints": [lines, GOOD["endpoints"][2]]}
+    loaded = load_providers(write("p", acme=GOOD, cousin=cousin))
+    chat, models = loaded["cousin"].endpoints
+    assert (chat.envelope, models.envelope) == (loaded["acme"].envelope, None)
+    assert loaded["cousin"].envelope.body == {"fault": "{message}"}
+    assert (chat.framing, models.framing) == (Framing.NDJSON, None)
 
 
 def test_no_header_that_carries_a_key_goes_up(write: Write) -> None:
@@ -227,7 +243,6 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "hyphen_name": ({**GOOD, "integration": "-a"}, f"at integration: '-a' {NO_LABEL}"),
     "empty_name": ({**GOOD, "integration": ""}, f"at integration: '' {NO_LABEL}"),
     "reserved_name": ({**GOOD, "integration": "v1"}, f"at integration: 'v1' {NO_LABEL}"),
-    "suffix_name": ({**GOOD, "integration": "acme-proxy"}, f"at integration: 'acme-proxy' {NO_LABEL}"),
     "no_source": (
         {**GOOD, "source": " "},
         "at source: it is empty; name the page or package, its version and the date",
@@ -260,6 +275,14 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "borrowed_twice": (
         {**COUSIN, "envelope": "cousin"},
         "at envelope: no provider 'cousin' has an envelope of its own to borrow",
+    ),
+    "no_envelope_of_a_route": (
+        chat(envelope="nobody"),
+        "at endpoints, chat: at envelope: no provider 'nobody' has an envelope of its own to borrow",
+    ),
+    "framing": (
+        chat(framing="xml"),
+        "at endpoints[0].framing",
     ),
     "method": (
         chat(method="post"),

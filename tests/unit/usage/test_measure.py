@@ -129,6 +129,21 @@ def test_what_is_counted(document: dict[str, Any], usage: dict[str, int]) -> Non
     assert reading(SEARCHES, document).usage == usage
 
 
+GROWING = {**CHAT, "counts": {"pages": {"largest": ["parts[].n"], "without_usage": True}}}
+
+
+def test_the_largest_of_numbers_that_grow_counts() -> None:
+    found = reading(GROWING, {"parts": [{"n": 0}, {"n": 8}]}, {"parts": [{"n": 3}]}, {"parts": [{"m": 9}]})
+    assert found.usage == {"pages": 8}
+    assert found.reported
+    assert not reading(GROWING, {"parts": [{"n": 0}]}).reported
+
+
+@pytest.mark.parametrize("value", [-1, "8", 1.5, True, [1]])
+def test_a_number_that_grows_must_be_one(value: Any) -> None:
+    assert reading(GROWING, {"parts": [{"n": 8}, {"n": value}]}).invalid
+
+
 def test_items_count_once_over_a_stream() -> None:
     found = reading(SEARCHES, {"items": ITEMS[:1]}, {"items": ITEMS}, {"model": "new", "items": ITEMS})
     assert found.usage == {"web_searches": 2}
@@ -229,6 +244,8 @@ def test_an_empty_batch_is_nothing() -> None:
     [
         ({"per": 1000}, {"n": 2500}, Decimal("2.5")),
         ({"per": 1000}, {"n": 2000}, 2),
+        ({"by": 1000}, {"n": 0.009}, 9),
+        ({"by": 1000}, {"n": 0.0125}, Decimal("12.5")),
         ({"times": "channels"}, {"n": 3.5, "channels": 2}, 7),
         ({"times": "channels"}, {"n": 3.5}, Decimal("3.5")),
         ({"least": 10}, {"n": 3.5}, 10),
