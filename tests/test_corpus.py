@@ -10,9 +10,9 @@ import pytest
 from doubles.recordings import (
     PROVIDERS,
     TABLE,
-    body,
     bound_named,
     is_read,
+    names_its_model,
     needs_corpus,
     others,
     read,
@@ -68,16 +68,11 @@ each_answer = pytest.mark.parametrize(("name", "recording"), READ, ids=[name for
 pytestmark = needs_corpus
 
 
-def names_its_model(recording: dict[str, Any]) -> bool:
-    """Whether the answer says which model made it; else only the request does."""
-    return f'"{recording["expected"].get("model")}"' in body(recording).decode(errors="replace")
-
-
 @each_answer
 def test_a_recorded_answer_reads_exactly(name: str, recording: dict[str, Any]) -> None:
     reading = read(recording)
 
-    if recording["billable"] is not False and names_its_model(recording):
+    if recording["billable"] is not False and names_its_model(name, recording):
         assert reading.model == recording["expected"]["model"]
     reported = reading.reported or recording["billable"] is not True
     assert dict(reading.usage if reported else told(recording)) == units_of(name, recording)

@@ -1,8 +1,8 @@
 """Exchanges written by hand from documented shapes: the cases that no recording shows, or that must never change.
 
 `tests/exchanges/{provider}/{reader}/{case}/` (`{other}.{reader}` for a borrowed one) holds `request.json` (method,
-path, body), the answer as `response.json`, `.sse`, `.mp3` or `.srt` with its `headers.json` if they matter, and
-`expected.json`: fields of the reading, where `usage` and `certainty` are always given.
+path, body), the answer as `response.json`, `.sse`, `.ndjson`, `.mp3` or `.srt` with its `headers.json` if they
+matter, and `expected.json`: fields of the reading, where `usage` and `certainty` are always given.
 """
 
 import json
@@ -19,7 +19,13 @@ from proxy.wire.framing import framing_of, textual
 
 FOLDER = Path(__file__).resolve().parent / "exchanges"
 CASES = sorted(path.parent.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*/*/expected.json"))
-TYPES = {".json": "application/json", ".sse": "text/event-stream", ".mp3": "audio/mpeg", ".srt": "text/plain"}
+TYPES = {
+    ".json": "application/json",
+    ".sse": "text/event-stream",
+    ".ndjson": "application/x-ndjson",
+    ".mp3": "audio/mpeg",
+    ".srt": "text/plain",
+}
 USUAL: dict[str, Any] = {
     "other_models": {},
     "tier": None,

@@ -7,6 +7,7 @@ The recordings are not part of the repository: they are read from the folder tha
 import base64
 import json
 import os
+from collections import Counter
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -58,6 +59,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     `read` is how many recordings are read. `readers` and `bounds` name those of the provider's file (or of another's,
     `other/name`). `free` are endpoints that cost nothing and have no reader, with how many recordings there are.
     `no_route` are endpoints that Faregate refuses although they have a reader here, each with its reason.
+    `unnamed` are files in which what the corpus takes for the model's name is none, each with its reason.
     `differs` names files that are read otherwise than expected; `above` those whose charge is above their bound, and
     `unpriced` models that answered in the corpus and have no rate any more: each with its reason.
     """
@@ -68,6 +70,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     free: dict[str, int] = {}
     not_read: dict[str, NotRead] = {}
     no_route: dict[str, str] = {}
+    unnamed: dict[str, str] = {}
     differs: dict[str, Differs] = {}
     above: dict[str, str] = {}
     unpriced: dict[str, str] = {}
@@ -182,7 +185,8 @@ def asked(recording: Recording) -> tuple[dict[str, Any], bytes]:
         tail = b"\r\n" + boundary + b"--\r\n"
         raw = head + bytes(request["body_length"] - len(head) - len(tail)) + tail
     if takes is None:
-        return request["body"], raw
+        body = request["body"]
+        return body if isinstance(body, dict) else {}, raw
     return read_request(takes, raw, request["headers"].get("content-type", ""), request["path"].partition("?")[2])
 
 
@@ -208,7 +212,17 @@ def told(recording: Recording) -> dict[str, Any]:
     if rates is None:
         return {}
     found = measured(asking, bound_named(provider, bound).measures, rates, model)
-    return {each.unit: each.quantity for each in found if each.quantity}
+    quantities = Counter[str]()
+    for each in found:
+        quantities[each.unit] += each.quantity
+    return {unit: quantity for unit, quantity in quantities.items() if quantity}
+
+
+def names_its_model(name: str, recording: Recording) -> bool:
+    """Whether the answer says which model made it; else only the request does."""
+    if name in TABLE[recording["provider"]].unnamed:
+        return False
+    return f'"{recording["expected"].get("model")}"' in body(recording).decode(errors="replace")
 
 
 def units_of(name: str, recording: Recording) -> dict[str, Any]:

@@ -76,20 +76,20 @@ async def test_credit_is_given_once(store: SqliteStore) -> None:
 
 def blocks(text: str, title: str) -> str:
     """Return what stands below a title, to the next one."""
-    return re.split(r"^  (?:\w+: with|what it cost)", text.split(f"  {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[
-        0
-    ].strip()
+    below = text.split(f"  {title}\n", 1)[1]
+    return re.split(r"^  (?:[\w-]+: with|what it cost)", below, maxsplit=1, flags=re.MULTILINE)[0].strip()
 
 
 async def test_what_is_shown_for_each_provider(store: SqliteStore) -> None:
     text = await Starts(store).start()
-    assert SHOWN == ["anthropic", "gemini", "openai"]
+    assert {"anthropic", "gemini", "openai"} <= set(SHOWN)
     assert "{base}" not in text
     assert "{key}" not in text
     for name in SHOWN:
         curl, python = blocks(text, f"{name}: with curl"), blocks(text, f"{name}: with its own SDK")
         # curl resolves *.localhost by itself; Python's resolver often does not, so the SDK gets the path form.
-        assert curl.startswith(f"curl http://{name}-proxy.localhost:8090/"), curl
+        assert curl.startswith("curl "), curl
+        assert f"http://{name}-proxy.localhost:8090/" in curl, curl
         assert f'"{EDGE}/{name}' in python
         assert curl.count("fg-secret-1") == python.count("fg-secret-1") == 1
         compile(python, "snippet", "exec")
