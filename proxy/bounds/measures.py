@@ -154,7 +154,7 @@ def _amount(body: Any, measure: Measure) -> tuple[Decimal, Decimal, bool]:
         count = max(numbers, default=measure.absent)
     else:
         count = 1
-    return Decimal(count), Decimal(count), measure.each == (measure.most or measure.each)
+    return Decimal(count), Decimal(count), True
 
 
 def _values(body: Any, measure: Measure) -> Iterator[Any]:

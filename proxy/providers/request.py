@@ -8,7 +8,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from msgspec import Struct, json
+from msgspec import MsgspecError, Struct, json
 
 from proxy.wire.multipart import Part, is_form, parse_multipart
 from proxy.wire.strict_json import parse_object
@@ -24,13 +24,15 @@ _TRUTH = {"true": True, "false": False, "True": True, "False": False}
 class Takes(Struct, frozen=True, forbid_unknown_fields=True):
     """What a route takes besides a JSON object.
 
-    `form`: a multipart form, whose fields named in `integers` and `booleans` are no text. `upload`: the member under
-    which any other body stands, whole. `query`: the parameters of the query stand under `?`.
+    `form`: a multipart form, whose fields named in `integers` and `booleans` are no text, and those in `documents` JSON
+    if they can be read as such. `upload`: the member under which any other body stands, whole. `query`: the parameters
+    of the query stand under `?`.
     """
 
     form: bool = False
     integers: tuple[str, ...] = ()
     booleans: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     upload: str = ""
     query: bool = False
 
@@ -64,7 +66,16 @@ def _value(part: Part, takes: Takes) -> Any:
         raise ValueError(f"the field {part.name[:40]!r} of the form is neither UTF-8 nor a file") from None
     if part.name in takes.integers and _WHOLE.fullmatch(text):
         return int(text)
+    if part.name in takes.documents:
+        return _document(text)
     return _TRUTH.get(text, text) if part.name in takes.booleans else text
+
+
+def _document(text: str) -> Any:
+    try:
+        return json.decode(text)
+    except (MsgspecError, RecursionError):
+        return text
 
 
 def _gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _told(
     if not seen and not input_at_least:
         return Certainty.NONE, {}
     quantities: dict[str, Quantity] = {}
-    for each in told:
+    for each in (one for one in told if one.quantity):
         quantities[each.unit] = quantities.get(each.unit, 0) + each.quantity
     sure = all(each.sure for each in told)
     if "output_tokens" in rates.units and "output_tokens" not in quantities and reading.output_bytes:

@@ -41,9 +41,9 @@ def test_a_model_may_count_in_another_way() -> None:
     assert measure({"input": "abc"}, "other", **fields).quantity == 3
 
 
-def test_tokens_for_characters_are_held_at_their_most_and_are_not_sure() -> None:
+def test_tokens_for_characters_are_held_at_their_most() -> None:
     found = measure({"input": "abc"}, unit="output_tokens", of="characters", at=("input",), each="1.7", most="8")
-    assert (found.quantity, found.most, found.sure) == (6, 24, False)
+    assert (found.quantity, found.most) == (6, 24)
 
 
 def test_seconds_of_uploads() -> None:

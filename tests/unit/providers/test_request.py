@@ -50,6 +50,12 @@ def test_what_is_not_plainly_a_number_stays_text_and_is_refused_where_it_matters
     assert list(body.values()) == [value]
 
 
+def test_a_field_may_hold_json() -> None:
+    takes = Takes(form=True, documents=("asked",))
+    for text, value in (("null", None), ('["a"]', ["a"]), ('"a"', "a"), ("a", "a"), ("[", "[")):
+        assert read(takes, form(('name="asked"', text), ('name="other"', text)))[0] == {"asked": value, "other": text}
+
+
 def test_a_field_given_twice_is_a_list() -> None:
     assert read(FORM, form(('name="model"', "cheap"), ('name="model"', "dear")))[0] == {"model": ["cheap", "dear"]}
 

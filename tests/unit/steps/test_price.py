@@ -271,3 +271,9 @@ def test_extras_are_billed_beside_what_was_reported() -> None:
     reading = structs.replace(SPOKEN, usage={"characters": 7}, reported=True)
     bill = price_call(structs.replace(permit, route=route), HELD, reading)
     assert {line.unit: line.quantity for line in bill.lines} == {"characters": 7, "output_tokens": 7}
+
+
+def test_a_measure_that_only_bounds_leaves_its_unit_to_the_evidence() -> None:
+    tokens = Measure("output_tokens", "seconds", ("file",), each="0", most="100")
+    bill = price_call(told_permit({"model": "m-1"}, SECONDS, tokens), HELD, Reading(output_bytes=8, complete=True))
+    assert {line.unit: line.quantity for line in bill.lines} == {"audio_seconds": 10, "output_tokens": 2}
