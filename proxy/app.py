@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
@@ -23,6 +23,8 @@ from aiohttp import web
 from msgspec import Struct, structs
 
 from proxy.call import serve as serve_call
+from proxy.calls.head import WEBSOCKET, Head
+from proxy.calls.sink import Sink
 from proxy.demo import welcome
 from proxy.doors import Doors, Running
 from proxy.errors import BadConfig
@@ -51,6 +53,7 @@ from proxy.reload import Facts, Read, Reloader
 from proxy.sandbox.pace import Pace
 from proxy.sandbox.server import Sandbox
 from proxy.sandbox.shapes import Shapes, shapes_from
+from proxy.session import serve_session
 from proxy.steps.invoke import Refusing
 from proxy.steps.meter import HeldBytes
 from proxy.store.journal import Journal, journal_path
@@ -165,7 +168,7 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
         await recover_all(house)
         edge = edge_runner(
-            lambda head, sink: serve_call(head, sink, house.doors),
+            lambda head, sink: carry(head, sink, house.doors),
             edge_limits(settings),
             shutdown_timeout=TASKS_GRACE_S,
         )
@@ -202,6 +205,11 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         await stop.asked.wait()
         await drain(house, 0 if stop.broken else settings.limits.shutdown_grace_s)
     return 1 if stop.broken else 0
+
+
+def carry(head: Head, sink: Sink, doors: Doors) -> Awaitable[None]:
+    """Serve one request of the edge: a call, or the opening of a session."""
+    return (serve_session if head.method == WEBSOCKET else serve_call)(head, sink, doors)
 
 
 class Stop:
@@ -353,7 +361,7 @@ async def drain(house: Opened, grace_s: float) -> None:
     """Take no new calls, let running ones end, and after the grace stop those that are left; all are settled."""
     house.readiness.draining()
     running = house.doors.running
-    running.draining = True
+    running.drain()
     _log.info("stopping: %d calls are running", len(running))
     await none_left(house, grace_s)
     for call in running:

@@ -20,6 +20,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -45,16 +46,45 @@ from proxy.steps.authorize import admit_holder, authorize, free_token
 from proxy.steps.estimate import estimate
 from proxy.steps.hold import hold
 from proxy.steps.invoke import invoke
-from proxy.steps.meter import Own, Relay, begin_relay
+from proxy.steps.meter import Own, begin_relay
 from proxy.steps.price import price_call
 from proxy.steps.settle import settle
 from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
-from proxy.upstream.door import Failure, UpstreamFailed
+from proxy.upstream.door import Failure, Headers, UpstreamFailed
 from proxy.usage.certainty import Certainty
+from proxy.usage.reading import Reading
 from proxy.watching.report import CallReport, Marks, usual
+from proxy.wire.framing import Framing
 
 _log = logging.getLogger("faregate.call")
+
+
+class Relayed(Protocol):
+    """An answer on its way through, as the end of a call sees it."""
+
+    status: int
+    framing: Framing
+
+    def reading(self) -> Reading:
+        """Return what was read of the answer, now that no more will come."""
+        ...
+
+    def news(self) -> Reading | None:
+        """Return what was seen so far if that is more than at the last asking."""
+        ...
+
+    async def complete(self, charge: Headers) -> None:
+        """Send what was kept until now, and the end."""
+        ...
+
+    async def break_off(self, event: bytes) -> None:
+        """End an answer that failed."""
+        ...
+
+    def drop_kept(self) -> None:
+        """Let go of what is kept."""
+        ...
 
 
 class Call:
@@ -74,7 +104,7 @@ class Call:
         self.need: Need | None = None
         self.interruptible = False
         self.held: Hold | None = None
-        self.relay: Relay | None = None
+        self.relay: Relayed | None = None
 
 
 class End(Struct, frozen=True):
@@ -107,15 +137,15 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
         if not call.route.endpoint.free:
             call.need = estimate(call.permit, date_of(call.started_at))
     except Refused as refused:
-        await finish(call, End(Outcome.REFUSED, refused), doors)
+        _ = await finish(call, End(Outcome.REFUSED, refused), doors)
         return
     except LedgerUnavailable:
         unread = Refused(Refusal.LEDGER_UNAVAILABLE, "The ledger cannot be read now, so the call was not sent.")
-        await finish(call, End(Outcome.REFUSED, unread), doors)
+        _ = await finish(call, End(Outcome.REFUSED, unread), doors)
         return
     except Exception:  # noqa: BLE001  # whatever broke in us, the caller is told so in its provider's words
         _log.exception("call %s failed", call.id)
-        await finish(call, broken(), doors)
+        _ = await finish(call, broken(), doors)
         return
     sink.when_gone(partial(caller_left, call, call.route, doors))
     doors.running.enter(call)
@@ -146,7 +176,7 @@ async def carry(call: Call, permit: Permit, doors: Doors) -> None:
         _log.exception("call %s failed", call.id)
         end = broken()
     call.interruptible = False  # nothing may stop the end of a call
-    await finish(call, end, doors)
+    _ = await finish(call, end, doors)
 
 
 async def take_leave(call: Call, permit: Permit, doors: Doors) -> Hold | FreeRoute:
@@ -169,7 +199,7 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
     invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
     head = call.marks.head = doors.clock.monotonic()
     doors.metrics.ttfb.observe(head - sent, permit.route.integration.name)
-    call.relay = begin_relay(
+    call.relay = relay = begin_relay(
         call.id,
         permit,
         invoked.answer,
@@ -179,18 +209,18 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
         doors.clock,
         owner(call, permit, doors),
     )
-    await call.relay.run()
+    await relay.run()
     if invoked.answer.status >= 400:
         return End(Outcome.UPSTREAM_ERROR)
-    if not call.relay.whole:
+    if not relay.whole:
         raise UpstreamFailed(Failure.CUT, sent=True)
     if gone(call):
         return End(Outcome.CALLER_GONE)
     return End(Outcome.FREE if call.need is None else Outcome.ANSWERED)
 
 
-async def finish(call: Call, end: End, doors: Doors) -> None:
-    """End the call: price what was seen, settle it, and only then let the last byte go."""
+async def finish(call: Call, end: End, doors: Doors) -> End:
+    """End the call: price what was seen, settle it, and only then let the last byte go. Returns how it ended."""
     bill, receipt = None, None
     if call.held is not None and call.permit is not None:
         ending_at = call.marks.ending = doors.clock.monotonic()
@@ -220,6 +250,7 @@ async def finish(call: Call, end: End, doors: Doors) -> None:
         await answer(call, end, bill, receipt, doors)
     finally:
         tell(call, end, bill, receipt, doors)
+    return end
 
 
 async def answer(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors: Doors) -> None:

@@ -38,6 +38,7 @@ class Running:
         self._carried: dict[Carried, asyncio.Task[Any] | None] = {}
         self._why: dict[Carried, Outcome] = {}
         self._waiting: asyncio.Future[None] | None = None
+        self._drain = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._carried)
@@ -45,11 +46,24 @@ class Running:
     def __iter__(self) -> Iterator[Carried]:
         return iter(list(self._carried))
 
+    def drain(self) -> None:
+        """Take no new calls from now on; sessions, which may last for hours, are told."""
+        self.draining = True
+        self._drain.set()
+
+    async def asked_to_drain(self) -> None:
+        """Wait until no new calls are taken."""
+        await self._drain.wait()
+
     def enter(self, call: Carried) -> None:
         """Count a call among the running ones; the current task carries it."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         self._carried[call] = asyncio.current_task(self._loop)
+
+    def enter_turn(self, call: Carried) -> None:
+        """Count a turn of a session among the running calls. It is the session that carries it and is interrupted."""
+        self._carried[call] = None
 
     def leave(self, call: Carried) -> None:
         """A call has ended."""

@@ -48,7 +48,9 @@ class Metrics:
         self.ttfb = spread(
             "upstream_ttfb_seconds", "Time from sending a call to its answer's head.", _SLOW, "integration"
         )
-        self.running = dial("running_calls", "Calls under way, free ones included.")
+        self.sessions = counter("sessions", "WebSocket sessions that were opened.", "integration", "endpoint")
+        self.open_sessions = dial("open_sessions", "WebSocket sessions that are open.")
+        self.running = dial("running_calls", "Calls under way, free ones, sessions and their turns included.")
         self.oldest = dial("oldest_call_seconds", "Age of the call that has run longest; 0 if none runs.")
 
     def _make_money(self) -> None:

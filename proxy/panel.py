@@ -14,6 +14,7 @@ from proxy.metrics import Metrics, usd
 from proxy.pricing.card import RateCard
 from proxy.providers.integration import Integration
 from proxy.tally import Labels
+from proxy.turns import Session
 from proxy.web.ops import Readiness, Stage
 
 
@@ -95,6 +96,7 @@ def connect_calls(metrics: Metrics, running: Running, clock: Clock) -> None:
         return clock.monotonic() - min(began) if began else 0.0
 
     metrics.running.reads(lambda: len(running))
+    metrics.open_sessions.reads(lambda: sum(isinstance(one, Session) for one in running))
     metrics.oldest.reads(oldest)
     metrics.open_holds.reads(lambda: sum(call.held is not None for call in running))
     metrics.held.reads(lambda: usd(sum(call.held.wallet_nanos for call in running if call.held is not None)))

@@ -4,6 +4,9 @@ from collections.abc import Collection, Iterable
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+WEBSOCKET = "WEBSOCKET"
+"""The method that stands for the opening of a WebSocket, as files of providers name it."""
+
 
 class Head:
     """Method, raw target, host and headers of one request. Header names compare without case; values are as sent.

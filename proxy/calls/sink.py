@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from proxy.calls.socket import Socket
+
 Headers = Sequence[tuple[str, str]]
 
 
@@ -33,6 +35,10 @@ class Sink(Protocol):
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer whose body follows piece by piece."""
+        ...
+
+    async def upgrade(self, headers: Headers, protocol: str) -> Socket | None:
+        """Switch to a WebSocket, with that subprotocol if it is not empty; None if the caller is gone."""
         ...
 
     async def write(self, data: bytes) -> None:

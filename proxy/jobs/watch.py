@@ -7,6 +7,8 @@ import asyncio
 
 from proxy.call import Call, watch
 from proxy.doors import Doors
+from proxy.session import watch_session
+from proxy.turns import Session
 
 PERIOD_S = 1.0
 
@@ -18,3 +20,5 @@ async def keep_watch(doors: Doors) -> None:
         for call in doors.running:
             if isinstance(call, Call):
                 watch(call, doors)
+            elif isinstance(call, Session):
+                watch_session(call)

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from proxy.bounds.spec import BoundSpec
+from proxy.calls.head import WEBSOCKET
 from proxy.errors import Refusal
 from proxy.loading.faults import Faults
 from proxy.loading.mismatch import suggestion
@@ -15,6 +16,7 @@ from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplic
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import RESERVED_NAMES, KeyOut, Regions, UpstreamError
 from proxy.providers.request import Takes
+from proxy.providers.session import SessionSpec
 from proxy.providers.signing import SignRule
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
@@ -23,17 +25,19 @@ _LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]|\{region\})+(:[0-9]+)?")
 _PLACE = re.compile(r"bearer|token|bare|sigv4|header:[a-z0-9-]+|query:[A-Za-z0-9_.-]+")
 _ACCOUNT = (Refusal.UPSTREAM_AUTH.code, Refusal.UPSTREAM_FUNDS.code)
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET)
 
 
 class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the provider's SDKs put a key, and where ours goes.
 
     A place is `bearer`, `token`, `bare`, `header:NAME`, `query:NAME`, or `sigv4`: the access key id of a signature.
+    `protocols` begin WebSocket subprotocols that hold one; see `providers/integration.py`.
     """
 
     places: tuple[str, ...] = field(name="in")
     out: KeyOut
+    protocols: tuple[str, ...] = ()
 
 
 class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +62,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     takes: Takes | None = None
     service: str = ""
     envelope: str = ""
+    session: str = ""
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,6 +107,7 @@ class ProviderFile(Struct, frozen=True, forbid_unknown_fields=True):
     upstream_errors: tuple[UpstreamError, ...] = ()
     readers: dict[str, ReaderSpec] = field(default_factory=dict)
     bounds: dict[str, BoundSpec] = field(default_factory=dict)
+    sessions: dict[str, SessionSpec] = field(default_factory=dict)
     example: Example | None = None
     probe: Probe | None = None
 

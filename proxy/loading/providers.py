@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from proxy.bounds.spec import BoundSpec
+from proxy.calls.head import WEBSOCKET
 from proxy.errors import BadConfig
 from proxy.loading.faults import Faults
 from proxy.loading.mismatch import suggestion
@@ -29,6 +30,7 @@ from proxy.loading.yaml import convert, read_yaml
 from proxy.providers.endpoint import Endpoint
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import Integration, KeyOut, Place, Policy, Regions, UpstreamError
+from proxy.providers.session import SessionSpec
 from proxy.providers.signing import Credentials, Signing, SignRule
 from proxy.providers.template import compile_template, overlap
 from proxy.usage.spec import ReaderSpec
@@ -49,6 +51,7 @@ class Provider(Struct, frozen=True):
     hosts: tuple[str, ...]
     key_in: tuple[str, ...]
     key_out: KeyOut
+    key_protocols: tuple[str, ...]
     strip: frozenset[str]
     envelope: Envelope
     endpoints: tuple[Endpoint, ...]
@@ -88,6 +91,7 @@ class Provider(Struct, frozen=True):
             endpoints=self.endpoints,
             upstream_errors=self.upstream_errors,
             policy=policy,
+            key_protocols=self.key_protocols,
         )
 
     def host_of(self, region: str = "") -> str:
@@ -158,6 +162,7 @@ def _provider(content: ProviderFile, files: Files, units: Collection[str] | None
         hosts=content.hosts,
         key_in=content.key.places,
         key_out=content.key.out,
+        key_protocols=content.key.protocols,
         strip=stripped_headers(content),
         envelope=envelopes[0],
         endpoints=tuple(endpoints),
@@ -211,6 +216,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         takes=endpoint.takes,
         service=endpoint.service,
         envelope=_borrowed_envelope(endpoint.envelope, files) if endpoint.envelope else None,
+        session=_named("session", endpoint.session, content, files),
     )
     _check_endpoint(made)
     return made
@@ -221,10 +227,16 @@ def _check_endpoint(endpoint: Endpoint) -> None:
     parameters, faults = endpoint.template.pattern.groupindex, Faults()
     if endpoint.method not in METHODS:
         faults.add(f"{endpoint.method!r} is no method; use one of {', '.join(METHODS)}")
-    if not endpoint.free and (endpoint.reader is None or endpoint.bound is None):
+    model, session = endpoint.model, endpoint.session
+    if (endpoint.method == WEBSOCKET) is not (session is not None):
+        faults.add(f"a route is a session if its method is {WEBSOCKET}; add session: ..., or take the other away")
+    if session is not None and not endpoint.free:
+        for problem in _session_lacks(session, endpoint):
+            faults.add(problem)
+    elif not endpoint.free and (endpoint.reader is None or endpoint.bound is None):
         faults.add("a metered route needs a reader and a bound; add them, or say free: true")
-    if not endpoint.free and not (endpoint.model.body or endpoint.model.path or endpoint.model.fixed):
-        faults.add("a metered route names no model; add model: {body: ...}, {path: ...} or {fixed: ...}")
+    if not endpoint.free and not (model.body or model.path or model.query or model.fixed):
+        faults.add("a metered route names no model; add model: {body: ...}, {path: ...}, {query: ...} or {fixed: ...}")
     for name in filter(None, (endpoint.model.path, endpoint.objects.at)):
         if name not in parameters:
             known = ", ".join(sorted(parameters)) or "it has none"
@@ -234,8 +246,16 @@ def _check_endpoint(endpoint: Endpoint) -> None:
     faults.settle()
 
 
+def _session_lacks(session: SessionSpec, endpoint: Endpoint) -> Iterator[str]:
+    """Yield what a session needs besides: turns are read by a reader, whole requests have a bound."""
+    if session.asks and endpoint.reader is None:
+        yield "a session with turns needs a reader, which tells when one is over; name one"
+    if session.requests and endpoint.bound is None:
+        yield "a session of requests needs their bound; name one"
+
+
 def _named(section: str, name: str, content: ProviderFile, files: Files) -> Any:
-    """Return the reader or bound of a name: this file's own, or another's as `other/name`."""
+    """Return the reader, bound or session of a name: this file's own, or another's as `other/name`."""
     if not name:
         return None
     other, slash, own = name.rpartition("/")
@@ -246,7 +266,12 @@ def _named(section: str, name: str, content: ProviderFile, files: Files) -> Any:
                 f"{section}: there is no provider {other!r} to borrow {own!r} from; {suggestion(other, files)}"
             )
         source = files[other][1]
-    table: Mapping[str, Any] = source.readers if section == "reader" else source.bounds
+    tables: Mapping[str, Mapping[str, Any]] = {
+        "reader": source.readers,
+        "bound": source.bounds,
+        "session": source.sessions,
+    }
+    table = tables[section]
     if own not in table:
         raise BadConfig(f"{section}: {name!r} is not defined; {suggestion(own, table)}")
     return table[own]
@@ -274,6 +299,10 @@ def _strange_units(content: ProviderFile, units: Collection[str] | None) -> Iter
         for unit in _reader_units(reader):
             if unit not in units:
                 yield f"at readers.{name}: {unit!r} is no unit; {suggestion(unit, units)} (or add it to units.yaml)"
+    for name, session in content.sessions.items():
+        for unit in _session_units(session):
+            if unit not in units:
+                yield f"at sessions.{name}: {unit!r} is no unit; {suggestion(unit, units)} (or add it to units.yaml)"
     for name, bound in content.bounds.items():
         for unit in _bound_units(bound):
             if unit not in units:
@@ -281,7 +310,19 @@ def _strange_units(content: ProviderFile, units: Collection[str] | None) -> Iter
 
 
 def _reader_units(reader: ReaderSpec) -> Iterator[str]:
-    yield from (*reader.units, *reader.counts)
+    yield from (*reader.units, *reader.counts, *(reader.another.units if reader.another is not None else ()))
+
+
+def _session_units(session: SessionSpec) -> Iterator[str]:
+    bound = session.bound
+    if bound is None:
+        return
+    for part in (bound.text, bound.sound, bound.pictures, bound.output):
+        yield from part.units if part is not None else ()
+    if bound.characters is not None:
+        yield bound.characters.unit
+    if bound.sound is not None:
+        yield from filter(None, (bound.sound.seconds, *bound.sound.reported))
 
 
 def _bound_units(bound: BoundSpec) -> Iterator[str]:

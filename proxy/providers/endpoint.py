@@ -7,17 +7,23 @@ from msgspec import Struct
 from proxy.bounds.spec import BoundSpec
 from proxy.providers.envelope import Envelope
 from proxy.providers.request import Takes
+from proxy.providers.session import SessionSpec
 from proxy.providers.template import Template
 from proxy.usage.spec import ReaderSpec
 from proxy.wire.framing import Framing
 
 
 class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a request names its model: a path of the body, a parameter of the path, or nowhere (`fixed`)."""
+    """Where a request names its model: a path of the body, a parameter of the path or the query, or nowhere (`fixed`).
+
+    `after` is what stands before the name itself: it is taken off, with whatever stands before it.
+    """
 
     body: str = ""
     path: str = ""
+    query: str = ""
     fixed: str = ""
+    after: str = ""
 
 
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +80,7 @@ class Endpoint(Struct, frozen=True):
     no. `framing` is how its streams are cut into documents whatever their content type. `takes` is None where a request
     is a JSON object, as most are. `service` names the place of the provider that it is at, if not the usual one.
     `envelope` is that of its errors where the route speaks another dialect than its integration does.
+    `session` tells how a WebSocket is metered.
     """
 
     name: str
@@ -94,3 +101,4 @@ class Endpoint(Struct, frozen=True):
     takes: Takes | None = None
     service: str = ""
     envelope: Envelope | None = None
+    session: SessionSpec | None = None

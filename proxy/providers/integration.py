@@ -72,6 +72,8 @@ class Integration(Struct, frozen=True, dict=True):
 
     `places` are further origins, by the name of a service or of a region. `fixed` are the values that parameters of
     paths must have, `region` the operator's own. With `signing` requests are signed instead of carrying `api_key`.
+    `key_protocols` are beginnings of the WebSocket subprotocols that hold a key; one that ends in a comma is a
+    subprotocol of its own, and the one after it is the key.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Integration(Struct, frozen=True, dict=True):
     endpoints: tuple[Endpoint, ...]
     upstream_errors: tuple[UpstreamError, ...] = ()
     policy: Policy = Policy()
+    key_protocols: tuple[str, ...] = ()
     places: Mapping[str, Place] = {}
     region: str = ""
     regions: Regions = Regions()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from proxy.calls.head import Head
+from proxy.calls.head import WEBSOCKET, Head
 from proxy.errors import Refusal, refuse
 from proxy.providers.integration import Integration
 from proxy.providers.route import Address, House, Route
@@ -70,6 +70,8 @@ def _check_place(integration: Integration, parameters: Mapping[str, str]) -> Non
 
 def _no_route(method: str, address: Address, allowed: Sequence[str]) -> NoReturn:
     name, path = address.integration.name, _shown(address.path)
+    if list(allowed) == [WEBSOCKET]:
+        refuse(Refusal.UPGRADE_REQUIRED, f"{path} of {name} is a WebSocket: open it with wss:// (or ws://).")
     if allowed:
         refuse(Refusal.METHOD_NOT_ALLOWED, f"{path} of {name} takes {', '.join(sorted(allowed))}, not {method}.")
     refuse(

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from urllib.parse import unquote_plus
 
 from proxy.calls.address import Network, caller_address
-from proxy.calls.head import Head
+from proxy.calls.head import WEBSOCKET, Head
 from proxy.clock import Clock
 from proxy.errors import Refusal, refuse
-from proxy.providers.route import Route
+from proxy.providers.route import Route, query_values
+from proxy.providers.subprotocols import keys_in, offered
 from proxy.store.doors import Directory
 from proxy.tenants.key import KeyHolder, hash_secret
 
@@ -69,10 +69,6 @@ def find_secrets(head: Head, route: Route) -> list[str]:
             found.extend(value.strip() for value in head.values(place[7:]))
         elif place.startswith("query:"):
             found.extend(query_values(route.query, place[6:]))
+    if head.method == WEBSOCKET:
+        found.extend(keys_in(offered(head), route.integration.key_protocols).values())
     return [secret for secret in found if secret]
-
-
-def query_values(query: str, name: str) -> list[str]:
-    """Return the decoded values of one query parameter."""
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    return [unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name]

@@ -13,7 +13,7 @@ from proxy.pricing.formula import Prices
 from proxy.providers.json_path import look, matches
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.request import Takes, read_request
-from proxy.providers.route import Route
+from proxy.providers.route import Route, query_values
 from proxy.store.doors import Directory
 from proxy.tenants.key import KeyHolder
 from proxy.tenants.tenant import TenantState
@@ -42,7 +42,8 @@ async def authorize(
     """
     endpoint = route.endpoint
     if endpoint.takes is None:
-        text, body = raw, _parse(raw) if endpoint.json_body and endpoint.method == "POST" else {}
+        parsed = endpoint.json_body and (endpoint.method == "POST" or (raw and endpoint.session))
+        text, body = raw, _parse(raw) if parsed else {}
     else:
         body, text = _read(endpoint.takes, route, raw, head)
     for rule in endpoint.refuse:
@@ -86,6 +87,8 @@ def _model(route: Route, body: Mapping[str, Any]) -> str:
     where = route.endpoint.model
     if where.path:
         model: object = unquote(route.parameters[where.path])
+    elif where.query:
+        model = next(iter(query_values(route.query, where.query)), None)
     elif where.body:
         model = look(body, where.body)
     else:
@@ -93,7 +96,9 @@ def _model(route: Route, body: Mapping[str, Any]) -> str:
     if model is None and where.fixed:
         model = where.fixed
     if not isinstance(model, str) or not model:
-        refuse(Refusal.MALFORMED_REQUEST, f"{where.body or 'model'} must name a model as a string.")
+        refuse(Refusal.MALFORMED_REQUEST, f"{where.body or where.query or 'model'} must name a model as a string.")
+    if where.after:
+        model = model.rpartition(where.after)[2]
     if len(model) > MODEL_LENGTH_MAX or not model.isprintable() or not model.isascii():
         refuse(Refusal.MALFORMED_REQUEST, "The model's name is too long or holds characters that no model has.")
     return model

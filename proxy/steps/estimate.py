@@ -2,6 +2,7 @@
 
 from proxy.bounds.asking import Mode, Need, need
 from proxy.bounds.plain import plain_need
+from proxy.bounds.turns import Beside, Flow, TurnBound, turn_worst
 from proxy.bounds.worst import worst
 from proxy.errors import Refusal, refuse
 from proxy.providers.permit import Permit
@@ -41,3 +42,21 @@ def estimate(permit: Permit, date: str) -> Need:
         region=permit.region,
     )
     return need(most, mode)
+
+
+def estimate_turn(permit: Permit, bound: TurnBound, covered: Flow, beside: str, date: str) -> Need:
+    """Return what a turn of a session asks to hold, with no more to read than `covered`.
+
+    `beside` is the model that hears the sound too, "" if there is none. Raises Refused (unpriced_model).
+    """
+    prices, rates = permit.prices, permit.rates
+    if rates is None or prices is None:
+        refuse(Refusal.INTERNAL_ERROR, f"The endpoint {permit.route.endpoint.name} is metered but has no prices.")
+    hears = None
+    reader = permit.route.endpoint.reader
+    if beside and reader is not None and reader.another is not None:
+        found = prices.card.find(prices.integration, beside)
+        if found is None:
+            refuse(Refusal.UNPRICED_MODEL, f"The model {beside[:200]!r} of {prices.integration} has no price here.")
+        hears = Beside(beside, found, tuple(reader.another.units))
+    return need(turn_worst(bound, covered, rates, prices, permit.model, date, hears), "strict")

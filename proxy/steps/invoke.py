@@ -5,7 +5,6 @@ option which we spliced in is sent again without it.
 """
 
 from collections.abc import Sequence
-from urllib.parse import unquote_plus
 
 from msgspec import Struct, structs
 
@@ -16,9 +15,9 @@ from proxy.ledger.hold import Hold
 from proxy.providers.endpoint import UsageSplice
 from proxy.providers.json_path import look
 from proxy.providers.permit import FreeRoute, Permit
+from proxy.providers.route import without_keys
 from proxy.providers.splices import Splices
 from proxy.store.doors import Ledger
-from proxy.tenants.key import SECRET_PREFIX
 from proxy.upstream.door import Answer, Headers, Outbound, Upstream, UpstreamFailed
 from proxy.upstream.headers import upward, value_of, without
 from proxy.wire.decoding import Decoder
@@ -118,7 +117,7 @@ def outbound(head: Head, permit: Permit, splices: Splices) -> Outbound:
     if splices.usage is not None:
         body = _spliced(body, splices.usage.set.split("."), b"true")
         headers = [*without(headers, "accept-encoding"), ("accept-encoding", "identity")]
-    query = _without_keys(route.query, route.integration.key_in)
+    query = without_keys(route.query, route.integration.key_in)
     target = f"{route.path}?{query}" if query else route.path
     return Outbound(route.integration.name, head.method, target, headers, body, route.place)
 
@@ -212,16 +211,3 @@ _REFUSALS = {refusal.code: refusal for refusal in (Refusal.UPSTREAM_AUTH, Refusa
 
 def _option(permit: Permit, usage: UsageSplice) -> tuple[str, str, str]:
     return permit.route.integration.name, permit.route.endpoint.name, usage.set
-
-
-def _without_keys(query: str, places: Sequence[str]) -> str:
-    """Drop every query parameter that carries, or looks like, a tenant's key; the rest stays as sent."""
-    if not query:
-        return query
-    names = {place[6:] for place in places if place.startswith("query:")}
-    kept = []
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if unquote_plus(name) not in names and not unquote_plus(value).startswith(SECRET_PREFIX):
-            kept.append(part)
-    return "&".join(kept)

@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Self
 
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxy.errors import invariant
 from proxy.ledger.hold import Hold
@@ -15,7 +16,8 @@ from proxy.providers.integration import Integration, Place
 from proxy.providers.permit import FreeRoute
 from proxy.providers.signing import Signing
 from proxy.upstream.connection import Connection
-from proxy.upstream.door import Headers, Outbound, UpstreamFailed
+from proxy.upstream.door import Headers, Offer, Opened, Outbound, UpstreamFailed
+from proxy.upstream.handshake import Handshake
 from proxy.upstream.pool import Pool
 from proxy.upstream.request import Origin, Stem, head_of, origin_of, stem_of
 from proxy.upstream.signers.door import Signer
@@ -207,6 +209,32 @@ class HttpUpstream:
             connection.abort()
             raise
         return HttpAnswer(message, connection, route.pool)
+
+    async def open(self, request: Outbound, offers: Sequence[Offer], leave: Hold | FreeRoute) -> Opened:
+        """Ask for a WebSocket, once, on a connection of its own. `leave` is the proof that it may be asked for.
+
+        Raises UpstreamFailed, or Refused (malformed_request) before anything is sent.
+        """
+        invariant(isinstance(leave, (Hold, FreeRoute)), "a session takes a committed hold, or a free-route token")
+        if self._routes is None:
+            raise RuntimeError("the upstream is not open: use it with `async with`")
+        route, api_key = self._routes[request.integration], self._integrations[request.integration].api_key
+        if request.place:
+            route = self._places[request.integration, request.place]
+        handshake = Handshake([offer.text + api_key if offer.key else offer.text for offer in offers])
+        asked = structs.replace(request, headers=[*request.headers, *handshake.headers])
+        proof = await _proof(asked, route) if route.signer is not None else ""
+        connection = await route.pool.take()
+        try:
+            take_over = partial(handshake.take_over, self._patience.stall_s)
+            message = await connection.upgrade(head_of(asked, route.stem, proof), take_over)
+        except BaseException:  # a cancelled session's connection is in the middle of it, and can serve no other
+            connection.abort()
+            raise
+        if handshake.line is None:
+            answer = HttpAnswer(message, connection, route.pool)
+            return Opened(answer.headers, answer=answer)
+        return Opened(list(message.headers.items()), handshake.line, handshake.chosen)
 
 
 def _route(integration: Integration, place: Place, pools: Mapping[Origin, Pool], signer: Signer | None) -> Route:

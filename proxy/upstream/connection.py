@@ -23,6 +23,14 @@ HEAD_LINE_MAX = 16_384
 HEADERS_MAX = 256
 
 
+Lost = Callable[[BaseException | None], None]
+TakeOver = Callable[[RawResponseMessage, asyncio.Transport, Lost], asyncio.Protocol]
+"""Makes what a transport belongs to once protocols are switched; it must tell `Lost` when the transport is closed.
+
+Raises ValueError for a switch that was not asked for.
+"""
+
+
 class Connection(BaseProtocol):
     """A transport's protocol. `gone` is called once, when the transport is closed.
 
@@ -36,6 +44,7 @@ class Connection(BaseProtocol):
         "_deadline",
         "_gone",
         "_stall_s",
+        "_take_over",
         "_timer",
         "_timer_at",
         "_written",
@@ -60,6 +69,7 @@ class Connection(BaseProtocol):
         self._answer_s, self._stall_s = answer_s, stall_s
         self._gone = gone
         self._begun: asyncio.Future[RawResponseMessage] | None = None
+        self._take_over: TakeOver | None = None
         self._clean = self._written = True
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -105,6 +115,14 @@ class Connection(BaseProtocol):
             await self._upload(transport, memoryview(body))
         return await begun
 
+    async def upgrade(self, head: bytes, take_over: TakeOver) -> RawResponseMessage:
+        """Ask for another protocol. If the provider switches, `take_over` makes what the transport belongs to then.
+
+        Otherwise the answer's body comes through `payload`. Raises UpstreamFailed.
+        """
+        self._take_over = take_over
+        return await self.exchange(head, b"", bodiless=False)
+
     def rest(self) -> bool:
         """End an exchange whose answer was read to its end. Tells whether the connection can carry another one.
 
@@ -141,12 +159,12 @@ class Connection(BaseProtocol):
             self._clean = False
             return
         try:
-            messages, upgraded, _ = parser.feed_data(data)
+            messages, upgraded, tail = parser.feed_data(data)
         except HttpProcessingError:
             self._fail(Failure.CUT)
             return
         if messages or upgraded:
-            self._take_heads(messages, upgraded=upgraded)
+            self._take_heads(messages, tail, upgraded=upgraded)
         if not self._flowing():
             self._deadline = None  # a provider that waits for our reader does not stall
         elif data and self.message is not None:
@@ -177,12 +195,16 @@ class Connection(BaseProtocol):
 
     # --- Inside
 
-    def _take_heads(self, messages: list[tuple[RawResponseMessage, StreamReader]], *, upgraded: bool) -> None:
-        """Take the answer's head, after any number of informational ones. A switch of protocols is no answer."""
+    def _take_heads(
+        self, messages: list[tuple[RawResponseMessage, StreamReader]], tail: bytes, *, upgraded: bool
+    ) -> None:
+        """Take the answer's head, after any number of informational ones. A switch of protocols is one if asked for."""
         for message, payload in messages:
             if self.message is not None:
                 self._clean = False
             elif message.code == 101:
+                if self._take_over is not None and self._hand_over(message, self._take_over, tail):
+                    return
                 break
             elif not 100 <= message.code < 200:
                 self.message, self.payload = message, payload
@@ -193,6 +215,22 @@ class Connection(BaseProtocol):
             if not upgraded:
                 return
         self._fail(Failure.CUT)
+
+    def _hand_over(self, message: RawResponseMessage, take_over: TakeOver, tail: bytes) -> bool:
+        """Give the transport away, with what came behind the head. Tells whether that could be done."""
+        transport, begun = self.transport, self._begun
+        if transport is None or begun is None or begun.done():
+            return False
+        try:
+            taker = take_over(message, transport, self.connection_lost)
+        except ValueError:
+            return False
+        self.message, self._parser, self._deadline = message, None, None
+        transport.set_protocol(taker)
+        if tail:
+            taker.data_received(tail)
+        begun.set_result(message)
+        return True
 
     def _ended(self) -> bool:
         """Tell whether the answer's last byte has come; it may still be unread."""

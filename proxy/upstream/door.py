@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from proxy.calls.socket import Socket
 from proxy.errors import FaregateError
 from proxy.ledger.hold import Hold
 from proxy.providers.permit import FreeRoute
@@ -71,8 +72,31 @@ class Answer(Protocol):
         ...
 
 
+class Opened(Struct, frozen=True):
+    """What a provider made of a WebSocket's handshake: a socket, or an answer that is none.
+
+    `protocol` is the number of the subprotocol that it chose among those offered.
+    """
+
+    headers: Headers
+    socket: Socket | None = None
+    protocol: int | None = None
+    answer: Answer | None = None
+
+
+class Offer(Struct, frozen=True):
+    """A subprotocol to offer; with `key` our key stands behind `text`."""
+
+    text: str
+    key: bool = False
+
+
 class Upstream(Protocol):
     """Sends requests to providers."""
+
+    async def open(self, request: Outbound, offers: Sequence[Offer], leave: Hold | FreeRoute) -> Opened:
+        """Ask for a WebSocket, once. Raises UpstreamFailed, or Refused before anything was sent."""
+        ...
 
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> Answer:
         """Send once and return the answer's head. Raises UpstreamFailed, or Refused before anything was sent."""

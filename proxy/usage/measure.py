@@ -22,6 +22,8 @@ def measure(spec: ReaderSpec, seen: Seen, complete: bool, unparsed: bool) -> Rea
         if seen.usage and not invalid:
             reported = _sums(spec, seen, by_model)
             cost = _cost(spec, seen.usage)
+        if seen.another and not invalid:
+            reported |= _another(spec, seen, by_model)
         reported |= _counts(spec, seen, reported, by_model[seen.model])
     except Absurd:
         invalid = True
@@ -80,6 +82,20 @@ def _amount(each: Sum, usage: dict[str, Any]) -> Quantity | None:
     whole, rest = divmod(amount, each.per)
     amount = Decimal(amount) / each.per if rest else int(whole)
     return max(amount, each.least)
+
+
+def _another(spec: ReaderSpec, seen: Seen, by_model: dict[str, Usage]) -> bool:
+    """Add what a model beside the answer's own has used; return whether it was anything. Raises Absurd."""
+    if spec.another is None:
+        return False
+    found = False
+    for usage in seen.another:
+        of_model = by_model.setdefault(seen.another_model or spec.another.default, {})
+        for unit, each in spec.another.sums.items():
+            amount = _amount(each, usage)
+            found |= amount is not None
+            _add(of_model, unit, amount)
+    return found
 
 
 def _parts(spec: ReaderSpec, usage: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ from proxy.wire.sse import SseSplitter
 
 Splitter = SseSplitter | LineSplitter | ElementSplitter | FrameSplitter
 
+FIRST_BYTES = 64
+"""Bytes of a message that are looked at to tell whether it is a document."""
 DOCUMENT_BYTES_MAX = 64 << 20
 """A JSON answer that is longer without its ballast is not read."""
 
@@ -105,6 +107,22 @@ class Reader:
                 return
             self._splitter = _splitter(self._framing)
         self._take(data)
+
+    def frame(self, data: bytes) -> None:
+        """Read one message of a WebSocket, which is a document of its own; sound and the like is none."""
+        if unblank(data[:FIRST_BYTES])[:1] == b"{":
+            self._document(data)
+
+    def next(self) -> "Reader":
+        """Return the reader of the turn after this one: what models are called is said once in a session."""
+        reader = Reader(self._spec, self._expected)
+        reader._seen.model, reader._seen.another_model = self._seen.model, self._seen.another_model
+        return reader
+
+    @property
+    def another_model(self) -> str:
+        """The model that works beside the answer's own, "" as long as none was named."""
+        return self._seen.another_model
 
     def snapshot(self) -> Reading:
         """Return what was seen so far."""

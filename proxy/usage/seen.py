@@ -16,6 +16,8 @@ class Seen:
 
     __slots__ = (
         "absurd",
+        "another",
+        "another_model",
         "delivered",
         "distinct",
         "end",
@@ -35,7 +37,9 @@ class Seen:
 
     def __init__(self) -> None:
         self.model = ""
+        self.another_model = ""
         self.usage: dict[str, Any] = {}
+        self.another: list[dict[str, Any]] = []
         self.reported = False
         self.absurd = False
         self.delivered = False
@@ -86,6 +90,18 @@ class Seen:
         """Sound or pictures: something was delivered, however many bytes it takes."""
         if is_there(value):
             self.delivered = True
+
+    def see_another(self, value: Any) -> None:
+        """A usage object of a model beside the answer's own: each counts."""
+        if type(value) is dict:
+            self.another.append(value)
+        else:
+            self.absurd = True
+
+    def see_another_model(self, value: Any) -> None:
+        """The answer names the model that works beside its own."""
+        if type(value) is str and value:
+            self.another_model = value
 
     def see_tier(self, index: int, value: Any) -> None:
         """The answer names the tier that served it, at one of several places."""

@@ -138,6 +138,23 @@ class Cost(Struct, frozen=True, forbid_unknown_fields=True):
     per: int = 1
 
 
+class Another(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Usage of another model, reported beside the answer's own in documents of their own: each adds to the others.
+
+    `usage` leads to it, `model` are where documents name that model, at any time before; `default` if none does.
+    """
+
+    usage: str
+    units: dict[str, str | Sum]
+    model: tuple[str, ...]
+    default: str
+
+    @cached_property
+    def sums(self) -> dict[str, Sum]:
+        """The units as sums of reported fields."""
+        return {unit: Sum(text) if isinstance(text, str) else text for unit, text in self.units.items()}
+
+
 class Plan(Struct, frozen=True):
     """A spec, compiled: what to decode of a document, and what to do with which value."""
 
@@ -179,6 +196,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     details: dict[str, str] = {}
     parts: Parts | None = None
     counts: dict[str, Count] = {}
+    another: Another | None = None
     cost: Cost | None = None
     objects: tuple[Objects, ...] = ()
     inside: str = ""
@@ -197,7 +215,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def __post_init__(self) -> None:
         """Compile at once: a mistake in the data is found when it is loaded."""
         _ = self.plan
-        for each in self.sums.values():
+        for each in (*self.sums.values(), *(self.another.sums.values() if self.another else ())):
             _ = each.terms, each.factor
         unknown = set(self.parts.units) - set(self.units) if self.parts else set()
         if unknown:
@@ -248,6 +266,9 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
                 yield from ((join_paths(root, path), sink) for path, sink in count.rules(unit))
             for objects in self.objects:
                 yield from ((join_paths(root, path), _object(objects.kind)) for path in objects.at)
+        if self.another is not None:
+            yield self.another.usage, Seen.see_another
+            yield from ((path, Seen.see_another_model) for path in self.another.model)
         yield from ((path, Seen.see_output) for path in self.output)
         yield from ((path, Seen.see_media) for path in self.media)
         yield from ((path, Seen.see_packed_output) for path in self.packed_output)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp.http import HttpRequestParser, HttpVersion10, HttpVersion11, RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from proxy.calls.head import Head
+from proxy.calls.head import WEBSOCKET, Head
 from proxy.calls.sink import Sink
 from proxy.errors import Refusal
 from proxy.web.http_answer import refusal, whole
@@ -35,8 +35,8 @@ _NO_HTTP = "The request is not valid HTTP."
 class EdgeConnection(Line):
     """A transport's protocol. `opened` and `gone` are called once each.
 
-    A WebSocket, once there is one, takes the transport over from `_begin`: there an upgrade is served like any other
-    request today, and the connection ends with its answer.
+    A WebSocket takes the transport over (`Line.hand_over`) once its handshake is answered, and tells `connection_lost`
+    when it is closed. Any other upgrade is served like a request without one, and the connection ends with its answer.
     """
 
     __slots__ = ("_address", "_ahead", "_ahead_size", "_gone", "_held_back", "_opened", "_serve", "_sink", "task")
@@ -134,13 +134,15 @@ class EdgeConnection(Line):
         if parser is None:
             return
         try:
-            messages, _, _ = parser.feed_data(data)
+            messages, upgraded, tail = parser.feed_data(data)
         except Exception:  # noqa: BLE001  # a target that yarl trips over raises what it likes; it may hold a secret
             self._malformed()
             return
         self.arrived()
         if messages:
             self._begin(*messages[0])
+            if upgraded and tail:
+                self._keep(tail)
         elif self.waits is Waits.REQUEST and data:
             self.expect(Waits.HEAD, self.limits.head_timeout_s)
         elif self.waits is Waits.HELLO and data:
@@ -157,7 +159,10 @@ class EdgeConnection(Line):
             return
         sink = self._sink = EdgeSink(self, message, payload)
         headers = message.headers
-        head = Head(message.method, message.path, headers.get("Host", ""), headers, self._address)
+        method = message.method
+        if message.upgrade and method == "GET" and headers.get("Upgrade", "").lower() == "websocket":
+            method = WEBSOCKET
+        head = Head(method, message.path, headers.get("Host", ""), headers, self._address)
         self.task = self._loop.create_task(self._carry(head, sink))
 
     async def _carry(self, head: Head, sink: EdgeSink) -> None:
@@ -231,6 +236,13 @@ class EdgeConnection(Line):
         if self._ahead_size > AHEAD_BYTES_MAX and not self._held_back and self.transport is not None:
             self._held_back = True
             self.transport.pause_reading()
+
+    def take_behind(self) -> bytes:
+        """Return what came behind the request that is being answered, and forget it."""
+        behind = b"".join(self._ahead)
+        self._forget_ahead()
+        self._parser = None
+        return behind
 
     def _forget_ahead(self) -> None:
         self._ahead.clear()

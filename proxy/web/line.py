@@ -17,6 +17,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 
 from proxy.web.limits import EdgeLimits
+from proxy.websocket import Deflate, WebSocketLine
 
 LINGER_S = 10.0
 """Seconds for which a caller may go on sending what nobody reads, so that it gets to the answer."""
@@ -132,6 +133,24 @@ class Line(BaseProtocol):
             await self._drain_helper()
         if self.waits is Waits.READER:
             self.expect_nothing()
+
+    def hand_over(self, deflate: Deflate) -> WebSocketLine:
+        """Give the transport to a WebSocket, with what came behind the request. We are told when it is closed."""
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError("the caller has hung up")
+        line = WebSocketLine(
+            self._loop, transport, deflate, self.connection_lost, masks=False, stall_s=self.limits.caller_stall_s
+        )
+        transport.set_protocol(line)
+        behind = self.take_behind()
+        if behind:
+            line.data_received(behind)
+        return line
+
+    def take_behind(self) -> bytes:
+        """Return what came behind the request that is being answered, and forget it."""
+        return b""
 
     # --- Endings
 

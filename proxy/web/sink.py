@@ -9,6 +9,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from proxy.errors import Refusal, refuse
 from proxy.web.http_answer import CONTINUE, LAST_CHUNK, bodiless, opening, whole
 from proxy.web.line import Line
+from proxy.websocket import WebSocketLine, accept_value, offered
 
 Headers = Sequence[tuple[str, str]]
 
@@ -81,6 +82,24 @@ class EdgeSink:
         self.started = True
         if self._line.writing_paused:
             await self._line.room()
+
+    async def upgrade(self, headers: Headers, protocol: str) -> WebSocketLine | None:
+        """Switch to a WebSocket: from now on the caller is reached through that, and this sends nothing more."""
+        transport = self._line.transport
+        if self.started or transport is None or transport.is_closing():
+            return None
+        asked = self._message.headers
+        deflate = offered(asked.get("Sec-WebSocket-Extensions", ""))
+        switch = [("upgrade", "websocket"), ("connection", "Upgrade")]
+        switch.append(("sec-websocket-accept", accept_value(asked.get("Sec-WebSocket-Key", ""))))
+        if protocol:
+            switch.append(("sec-websocket-protocol", protocol))
+        if deflate.bits:
+            switch.append(("sec-websocket-extensions", deflate.header))
+        transport.write(opening(101, [*headers, *switch], close=False, chunked=False))
+        self.started = self.ended = True
+        self.keeps = False
+        return self._line.hand_over(deflate)
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; a caller that reads nothing for too long is taken for gone."""

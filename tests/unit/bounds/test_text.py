@@ -28,5 +28,7 @@ def test_every_metered_endpoint_says_where_its_text_is_or_what_tells_its_cost() 
     folder = Path(__file__).parents[3] / "config" / "providers"
     for provider in load_providers(folder).values():
         for endpoint in provider.endpoints:
+            if endpoint.session is not None and not endpoint.session.requests:
+                continue  # what a turn of a session has read is not in one request
             told = endpoint.bound is not None and (endpoint.bound.text or endpoint.bound.measures)
             assert endpoint.free or told, (provider.name, endpoint.name)

@@ -303,7 +303,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "no_bound": (chat(bound=""), "at endpoints, chat: a metered route needs a reader and a bound"),
     "no_model": (
         chat(model={}),
-        "at endpoints, chat: a metered route names no model; add model: {body: ...}, {path: ...} or {fixed: ...}",
+        "a metered route names no model; add model: {body: ...}, {path: ...}, {query: ...} or {fixed: ...}",
     ),
     "model_parameter": (
         chat(path="/v1/{id}", model={"path": "model"}),

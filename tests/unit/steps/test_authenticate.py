@@ -10,7 +10,7 @@ from msgspec import structs
 from proxy.calls.head import Head
 from proxy.errors import Refusal, Refused
 from proxy.providers.route import Route
-from proxy.steps.authenticate import authenticate, query_values
+from proxy.steps.authenticate import authenticate
 from proxy.tenants.key import KeyHolder, hash_secret
 
 EVERYWHERE = ("bearer", "token", "bare", "header:x-api-key", "header:api-key", "query:key")
@@ -188,11 +188,6 @@ async def test_a_use_is_noted_and_a_refused_one_is_not() -> None:
     with pytest.raises(Refused):
         await authenticate(head, route("bearer"), ended, HandClock())
     assert ended.uses == []
-
-
-def test_query_values_are_decoded_and_kept_in_order() -> None:
-    assert query_values("key=a+b&x=1&%6Bey=%2F&key&keys=no", "key") == ["a b", "/", ""]
-    assert query_values("", "key") == []
 
 
 @pytest.mark.parametrize(
