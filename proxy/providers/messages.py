@@ -83,7 +83,11 @@ def opens(spec: SessionSpec, data: bytes) -> bool:
 
 
 def _any(paths: Paths, said: dict[str, Any]) -> bool:
-    return any(find_all(path, said) for path in paths)
+    for path in paths:
+        for value in find_all(path, said):
+            if is_there(value):
+                return True
+    return False
 
 
 def _lane(spec: SessionSpec, said: dict[str, Any]) -> str:

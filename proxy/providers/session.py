@@ -1,7 +1,7 @@
 """A WebSocket route: which of its messages ask for work, begin it and end it, and what a session says when it ends.
 
 Paths are those of `proxy/wire/paths.py`, from the root of a message; a message is meant where one of them leads to
-something.
+something that is neither false nor empty.
 """
 
 from functools import cached_property

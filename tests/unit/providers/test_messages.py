@@ -34,6 +34,7 @@ def test_what_a_message_asks_for() -> None:
     assert asked(type="go", stream="b").lane == "b"
     assert asked(audio="AAAA").feeds
     assert not asked(type="other").asks
+    assert not asked(audio="").feeds
 
 
 def test_text_is_a_token_a_byte_less_what_is_base64() -> None:
