@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
@@ -31,6 +31,7 @@ from proxy.errors import BadConfig
 from proxy.ids import Ulids
 from proxy.jobs.certificate import keep_certificate
 from proxy.jobs.last_used import keep_last_used
+from proxy.jobs.rates_sync import keep_syncing
 from proxy.jobs.recovery import recover
 from proxy.jobs.vitals import Vitals, keep_measuring
 from proxy.jobs.watch import keep_watch
@@ -47,6 +48,7 @@ from proxy.logs import form_of, set_level, start_logging
 from proxy.metrics import Metrics
 from proxy.observers import tracers, warn_of_cap, watchers
 from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
+from proxy.price_lists.report import last_report
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
 from proxy.reload import Facts, Read, Reloader
@@ -60,6 +62,7 @@ from proxy.store.journal import Journal, journal_path
 from proxy.store.sqlite.books import SqliteBooks
 from proxy.store.sqlite.footprint import footprint
 from proxy.store.sqlite.store import SqliteStore
+from proxy.syncing import Syncer
 from proxy.tasks import Tasks
 from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
@@ -162,7 +165,8 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         reloader = Reloader(
             settings, house.now.catalogue, read, partial(renew, house, certificate), count, partial(note_reload, house)
         )
-        desk = operator_doors(house, reloader)
+        syncer = Syncer(settings.file, reloader.reload, partial(house.doors.metrics.rates_syncs.add, 1))
+        desk = operator_doors(house, reloader, syncer)
         operator = web.AppRunner(operator_app(desk), access_log=None, shutdown_timeout=TASKS_GRACE_S)
         at = settings.operator_listen
         operator_at = await listen(listeners, operator, at, "FAREGATE_OPERATOR_LISTEN", next_free=greet)
@@ -179,6 +183,7 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         jobs = Tasks()
         listeners.push_async_callback(jobs.drain, 0)
         _ = jobs.start(reloader.keep_reloading(hung_up), name="reload")
+        _ = jobs.start(rates_sync_job(house, reloader, syncer), name="rates sync")
         if certificate:
             _ = jobs.start(keep_certificate(certificate), name="certificate")
         house.readiness.ready()
@@ -410,7 +415,17 @@ async def note_reload(house: Opened, before: Facts, after: Facts, by: Actor) -> 
     await house.store.note("server.reload", before, after, house.clock.now(), by)
 
 
-def operator_doors(house: Opened, reloader: Reloader) -> OperatorDoors:
+def rates_sync_job(house: Opened, reloader: Reloader, syncer: Syncer) -> Coroutine[None, None, None]:
+    """Return the job that syncs rates as often as the settings say; what it finds in quarantine is shown."""
+    last = last_report(reloader.settings.rates_dir)
+    if last is not None:
+        syncer.quarantined = len(last.quarantined)
+    house.doors.metrics.quarantined.reads(lambda: {} if syncer.quarantined is None else {(): syncer.quarantined})
+    at = None if last is None else last.at
+    return keep_syncing(syncer.on_schedule, lambda: reloader.settings.rates_sync.every_hours, house.clock, at)
+
+
+def operator_doors(house: Opened, reloader: Reloader, syncer: Syncer) -> OperatorDoors:
     """Return what the operator API may reach."""
     return OperatorDoors(
         store=house.store,
@@ -424,6 +439,7 @@ def operator_doors(house: Opened, reloader: Reloader) -> OperatorDoors:
         registry=house.doors.metrics.registry,
         names=lambda: Names(frozenset(house.now.catalogue.providers), house.now.catalogue.units),
         reload=reloader.reload,
+        sync=syncer.sync,
     )
 
 

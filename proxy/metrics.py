@@ -106,11 +106,17 @@ class Metrics:
         self.reloads = self._counter(
             "reloads", "Reloads of the files by how they ended: applied or refused.", "outcome"
         )
+        self.rates_syncs = self._counter(
+            "rates_syncs", "Syncs that were to write rates by how they ended: written, unchanged or failed.", "outcome"
+        )
+        self.quarantined = dial("rates_quarantined", "Prices that the last sync put into quarantine.")
         self.callers = dial("edge_connections", "Open connections of callers.")
         self.providers = dial("upstream_connections", "Open connections to providers.", "integration")
 
         for outcome in ("applied", "refused"):
             self.reloads.add(0, outcome)
+        for outcome in ("written", "unchanged", "failed"):
+            self.rates_syncs.add(0, outcome)
         for refusal in Refusal:
             self.refusals.add(0, refusal.code)
         for span in Span:

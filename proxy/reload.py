@@ -102,7 +102,7 @@ def applies(name: str, old: Settings, new: Settings) -> bool:
     """Tell whether a setting can be changed while the server runs."""
     if name.startswith("tls."):
         return old.tls.cert is not None and new.tls.cert is not None
-    return name.startswith(("providers.", "providers_dir", "rates_dir", "log.level"))
+    return name.startswith(("providers.", "providers_dir", "rates_dir", "rates_sync.", "log.level"))
 
 
 def still_running(old: Settings, new: Settings) -> Settings:
@@ -113,6 +113,7 @@ def still_running(old: Settings, new: Settings) -> Settings:
         providers=new.providers,
         providers_dir=new.providers_dir,
         rates_dir=new.rates_dir,
+        rates_sync=new.rates_sync,
         tls=new.tls if both_tls else old.tls,
         log=structs.replace(old.log, level=new.log.level),
         warnings=new.warnings,

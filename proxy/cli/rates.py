@@ -12,7 +12,7 @@ from proxy.cli.client import Answer, operator, segment
 from proxy.cli.command import Group
 from proxy.cli.complete import tenant_names
 from proxy.cli.files import config_file
-from proxy.cli.price_lists import draft
+from proxy.cli.price_lists import draft, sync
 from proxy.cli.show import Document, facts, heading, show, table
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def rates() -> None:
 
 
 rates.add_command(draft)
+rates.add_command(sync)
 
 
 @rates.command("list")
@@ -91,12 +92,6 @@ def diff(old: Path | None, new: Path | None) -> None:
     before, after = _card(old), _card(new or _rates_dir())
     document = {"old": before.version, "new": after.version, **to_builtins(compare(before, after))}
     show(Answer(json.encode(document).decode(), document), _changes)
-
-
-@rates.command()
-def sync() -> None:
-    """Have the running server read its rates anew, for calls that begin from now on."""
-    show(operator().post("/rates/sync"), _synced)
 
 
 def _rates_dir() -> Path | None:
@@ -192,13 +187,6 @@ def _checked(document: Document) -> None:
             heading(kind)
             for each in document[kind]:
                 click.echo(each)
-
-
-def _synced(document: Document) -> None:
-    changed = document["changed"]
-    facts([("rate card", document["rate_card"]), ("changed", changed)])
-    if not changed:
-        click.echo("no rate is new", err=True)
 
 
 def _changes(document: Document) -> None:

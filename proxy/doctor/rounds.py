@@ -12,6 +12,7 @@ from proxy.doctor.finding import Finding, failed, ok, skipped, warning
 from proxy.loading.catalogue import Catalogue
 from proxy.loading.inspect import Inspected
 from proxy.loading.settings import Settings
+from proxy.price_lists.report import last_report
 from proxy.store.sqlite.lock import holder_of
 
 Told = Callable[[Sequence[str]], None]
@@ -100,8 +101,11 @@ def _of_edge(settings: Settings, clock: Clock, *, running: bool) -> list[Check]:
 
 
 def _of_catalogue(settings: Settings, catalogue: Catalogue, way: providers.Way) -> list[Check]:
-    today = datetime.fromtimestamp(way.clock.now() / MICROS_PER_SECOND, UTC).date()
-    checks = [_blocking("rates", partial(rates.age, settings, catalogue, today))]
+    now = datetime.fromtimestamp(way.clock.now() / MICROS_PER_SECOND, UTC)
+    checks = [
+        _blocking("rates", partial(rates.age, settings, catalogue, now.date())),
+        _blocking("rates sync", lambda: rates.synced(settings, last_report(settings.rates_dir), now)),
+    ]
     for name, chosen in settings.providers.items():
         if chosen.enabled and name in catalogue.providers:
             reach = partial(providers.reach, catalogue.providers[name], chosen, way)

@@ -98,7 +98,8 @@ class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A rates file. `per` is what prices are for where no row says; `prefixes` may precede any name.
 
     `same_as` names integrations whose models are sold here too, at their prices. `held_against` names the price lists
-    that all of the integration's rates were held against on the day `checked`, not those of this file alone.
+    that the integration's rates were held against on the day `checked`: not those of this file alone, but all, except
+    what stands in other files of the operator.
     """
 
     integration: str
@@ -139,7 +140,7 @@ class _Uplift(Struct, frozen=True):
 class _Sheet(Struct, frozen=True):
     """One integration's part of one folder, parsed.
 
-    `checked` are the days of its files, `held` those of the files that speak for the whole integration.
+    `checked` are the days of its files, `held` those of the files that speak for all but the operator's own prices.
     """
 
     models: tuple[ModelRates, ...]
@@ -160,7 +161,7 @@ class _Sheet(Struct, frozen=True):
 class RatesRead(Struct, frozen=True):
     """A rate card, and when each integration's rates were held against their source.
 
-    Its oldest file counts, or the day on which all of it was held against price lists, if that was later.
+    Its oldest file counts; for built-in files the day on which they were held against price lists, if that was later.
     """
 
     card: RateCard
@@ -204,10 +205,15 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
 
 
 def _checked(sheets: Sequence[_Sheet]) -> date:
-    """Return when an integration's rates were checked. A file that only dates others says nothing of its own."""
-    plain = [day for sheet in sheets for day in sheet.checked]
+    """Return when an integration's rates were checked: built-in ones perhaps by price lists, those of one's own not.
+
+    A file that only says what all was held against says nothing of prices of its own.
+    """
+    built_in = [day for sheet in sheets for day in sheet.checked if not sheet.sources[0].own]
+    own = [day for sheet in sheets for day in sheet.checked if sheet.sources[0].own]
     held = [day for sheet in sheets for day in sheet.held]
-    return max([*held, *([min(plain)] if plain else [])])
+    shipped_day = [max([min(built_in), *held])] if built_in else held[-1:]
+    return min([*own, *shipped_day])
 
 
 def load_units(folder: Path, extra: Path | None = None) -> frozenset[str]:

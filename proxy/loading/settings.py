@@ -142,6 +142,20 @@ class Tracing(Struct, frozen=True, kw_only=True):
     endpoint: Annotated[Collector, row("an OpenTelemetry collector, http://HOST:4318; empty: no traces")] = Collector()
 
 
+class RatesSync(Struct, frozen=True, kw_only=True):
+    """How rates are held against the price lists of genai-prices and LiteLLM."""
+
+    every_hours: Annotated[
+        float, Meta(ge=0, le=30 * 24), row("how often to do it and to write what is accepted; 0: only when asked")
+    ] = 0
+    litellm: Annotated[
+        Path | None,
+        row("LiteLLM's price map: a wheel, a folder of wheels, the JSON file; else the installed package"),
+    ] = None
+    agree_pct: Annotated[float, Meta(ge=0, le=10), row("up to how much apart two prices are the same")] = 1
+    jump_pct: Annotated[float, Meta(gt=0, le=10_000), row("a price that changes by more is not written")] = 50
+
+
 class Tls(Struct, frozen=True, kw_only=True):
     """A certificate for the edge listener. Both files or neither."""
 
@@ -176,6 +190,7 @@ class Options(Struct, frozen=True, kw_only=True):
         None
     )
     rates_dir: Annotated[Path | None, row("a folder of your own rates files, read after the built-in ones")] = None
+    rates_sync: RatesSync = RatesSync()
     limits: Limits = Limits()
     sandbox: SandboxPace = SandboxPace()
     log: Log = Log()
@@ -262,8 +277,8 @@ def load_operator_settings(path: Path | None, environ: Mapping[str, str]) -> Set
 
 
 def load_folder_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read only where the operator's own provider and rates files are: all else may be wrong."""
-    return _load_some(path, environ, ("providers_dir", "rates_dir"))
+    """Read only what is said of the operator's own provider and rates files: all else may be wrong."""
+    return _load_some(path, environ, ("providers_dir", "rates_dir", "rates_sync"))
 
 
 def _load_some(path: Path | None, environ: Mapping[str, str], needed: Sequence[str]) -> Settings:

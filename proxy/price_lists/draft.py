@@ -4,8 +4,6 @@ Where the lists agree, the price is taken; where one is silent, the other's; whe
 a comment. Models that are priced alike become one entry.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
@@ -14,13 +12,8 @@ from msgspec import Struct
 
 from proxy.price_lists.listing import PriceList
 from proxy.price_lists.merge import Key, agree, all_names, side_by_side, value_of
+from proxy.price_lists.writing import USUAL_PER, entry, quoted
 from proxy.pricing.card import Rate
-
-_WIDTH = 112
-_USUAL_PER = 1_000_000
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
-_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-"""What YAML takes for something else than the word."""
 
 
 class Drafted(Struct, frozen=True):
@@ -95,53 +88,22 @@ def _joined(entries: Sequence[Drafted]) -> Iterator[Drafted]:
 
 def _head(integration: str, lists: Sequence[PriceList], day: date) -> list[str]:
     return [
-        f"# What {integration} asks, in USD per {_USUAL_PER:,} units unless a row says otherwise.",
+        f"# What {integration} asks, in USD per {USUAL_PER:,} units unless a row says otherwise.",
         "#",
         "# A draft: hold it against the provider's own price list, and take out what is not served.",
         "",
         f"integration: {integration}",
-        f"source: {_quoted(' and '.join(each.title for each in lists))}",
+        f"source: {quoted(' and '.join(each.title for each in lists))}",
         f"checked: {day.isoformat()}",
-        f"per: {_USUAL_PER}",
+        f"per: {USUAL_PER}",
         "",
         "models:",
     ]
 
 
-def _entry(entry: Drafted) -> Iterator[str]:
-    yield from (f"  # {remark}" for remark in entry.remarks)
-    yield from _flow("  - match: [", [_quoted(name) for name in entry.names], "]")
-    if entry.window is not None:
-        yield f"    window: {entry.window}"
-    if entry.output_max is not None:
-        yield f"    output_max: {entry.output_max}"
-    yield "    rates:"
-    rows: dict[tuple[str, int, int], list[Rate]] = {}
-    for (_, tier, above), rate in entry.rates.items():
-        rows.setdefault((tier, above, rate.per), []).append(rate)
-    for (tier, above, per), rates in sorted(rows.items(), key=lambda row: (row[0][0], row[0][1], -row[0][2])):
-        qualifiers = [f"tier: {tier}"] * bool(tier) + [f"context_above: {above}"] * bool(above)
-        qualifiers += [f"per: {per}"] * (per != _USUAL_PER)
-        prices = [f'{r.unit}: "{r.usd}"' for r in rates]
-        yield from _flow(f"      - {{{''.join(f'{each}, ' for each in qualifiers)}usd: {{", prices, "}}")
-
-
-def _flow(opening: str, items: Sequence[str], closing: str) -> Iterator[str]:
-    """Write a list within braces, in as many lines as it needs."""
-    line = opening
-    for index, item in enumerate(items):
-        piece = item + (", " if index + 1 < len(items) else closing)
-        if len(line) + len(piece.rstrip()) > _WIDTH and line.strip() != opening.strip():
-            yield line.rstrip()
-            line = " " * len(opening)
-        line += piece
-    yield line
-
-
-def _quoted(text: str) -> str:
-    """Write a string as YAML reads it back: plain where that is safe."""
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text)
+def _entry(drafted: Drafted) -> Iterator[str]:
+    yield from (f"  # {remark}" for remark in drafted.remarks)
+    yield from entry(drafted.names, drafted.rates.values(), drafted.window, drafted.output_max)
 
 
 def _told(key: Key) -> str:

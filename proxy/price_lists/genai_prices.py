@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.errors import BadConfig
-from proxy.price_lists.listing import written
+from proxy.price_lists.listing import day_of, written
 from proxy.price_lists.mapping import ContextLexicon
 from proxy.pricing.card import ModelRates, Rate
 
@@ -24,12 +25,15 @@ _HOURS = range(24)
 class GenaiPrices:
     """The list on one day, with what its names mean."""
 
-    def __init__(self, title: str, providers: "Sequence[Provider]", lexicon: ContextLexicon, day: date) -> None:
+    def __init__(
+        self, title: str, day: date, providers: "Sequence[Provider]", lexicon: ContextLexicon, on: date
+    ) -> None:
         self.title = title
+        self.day = day
         self.alike = lexicon.alike
         self._providers = {provider.id: provider for provider in providers}
         self._lexicon = lexicon
-        self._times = [datetime.combine(day, time(hour), UTC) for hour in _HOURS]
+        self._times = [datetime.combine(on, time(hour), UTC) for hour in _HOURS]
 
     def names(self, integration: str) -> Iterator[str]:
         """Yield each model's id, and the names that its rules spell out."""
@@ -78,14 +82,15 @@ class GenaiPrices:
                 yield Rate(meaning.unit, written(each, per, of), per, "", tier, above)
 
 
-def load_genai_prices(lexicon: ContextLexicon, day: date) -> GenaiPrices:
+def load_genai_prices(lexicon: ContextLexicon, on: date) -> GenaiPrices:
     """Return the installed package's list on a UTC day. Raises BadConfig if it is not installed."""
     try:
-        from genai_prices.data import providers
+        from genai_prices import data
     except ImportError:
         remedy = f"pip install {lexicon.package}, or faregate-proxy[rates]"
         raise BadConfig(f"{lexicon.package}: the package is not installed; {remedy}") from None
-    return GenaiPrices(f"{lexicon.package} {metadata.version(lexicon.package)}", providers, lexicon, day)
+    title = f"{lexicon.package} {metadata.version(lexicon.package)}"
+    return GenaiPrices(title, day_of(Path(data.__file__)), data.providers, lexicon, on)
 
 
 def _spelled(match: object) -> Iterator[str]:

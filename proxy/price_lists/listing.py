@@ -1,7 +1,9 @@
 """What any price list answers, whatever it is made of: an integration's models, and one model's prices today."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal
+from pathlib import Path
 from typing import Protocol
 
 from proxy.pricing.card import ModelRates
@@ -13,11 +15,13 @@ _DIGITS = Context(prec=12)
 class PriceList(Protocol):
     """One list, as it stands on one day.
 
-    `title` names it with its version: `genai-prices 0.2.3`. `alike` says under which unit it has the price of
+    `title` names it with its version: `genai-prices 0.2.3`; `day` is when its file came to this machine, since nothing
+    newer can be in it. `alike` says under which unit it has the price of
     another that it does not tell apart. Prices may be negative, or no number at all: they are as the list has them.
     """
 
     title: str
+    day: date
     alike: Mapping[str, str]
 
     def names(self, integration: str) -> Iterable[str]:
@@ -35,3 +39,8 @@ def written(price: Decimal, per: int, of: int) -> str:
         return str(price)
     text = f"{_DIGITS.plus(price * per / of):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def day_of(file: Path) -> date:
+    """Return the UTC date on which a file was written here. Raises OSError."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC).date()

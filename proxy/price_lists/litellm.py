@@ -8,13 +8,14 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from proxy.errors import BadConfig
-from proxy.price_lists.listing import written
+from proxy.price_lists.listing import day_of, written
 from proxy.price_lists.mapping import Meaning, SuffixLexicon
 from proxy.pricing.card import ModelRates, Rate
 
@@ -24,8 +25,9 @@ Entry = Mapping[str, Any]
 class LiteLLMPrices:
     """The map, with what its names mean."""
 
-    def __init__(self, title: str, entries: Mapping[str, Entry], lexicon: SuffixLexicon) -> None:
+    def __init__(self, title: str, day: date, entries: Mapping[str, Entry], lexicon: SuffixLexicon) -> None:
         self.title = title
+        self.day = day
         self.alike = lexicon.alike
         self._entries = entries
         self._lexicon = lexicon
@@ -93,7 +95,7 @@ def load_litellm(lexicon: SuffixLexicon, path: Path | None = None) -> LiteLLMPri
         path = _newest(path, lexicon)
     if path.suffix == ".whl":
         return _from_wheel(path, lexicon)
-    return LiteLLMPrices(f"{lexicon.package} ({path.name})", _parse(path, _bytes(path)), lexicon)
+    return _made(f"{lexicon.package} ({path.name})", path, _bytes(path), lexicon)
 
 
 def _installed(lexicon: SuffixLexicon) -> LiteLLMPrices:
@@ -103,7 +105,11 @@ def _installed(lexicon: SuffixLexicon) -> LiteLLMPrices:
         remedy = f"pip download --no-deps {lexicon.package}, and name the wheel"
         raise BadConfig(f"{lexicon.package}: the package is not installed; {remedy}") from None
     path = Path(str(package.locate_file(lexicon.file)))
-    return LiteLLMPrices(f"{lexicon.package} {package.version}", _parse(path, _bytes(path)), lexicon)
+    return _made(f"{lexicon.package} {package.version}", path, _bytes(path), lexicon)
+
+
+def _made(title: str, path: Path, content: bytes, lexicon: SuffixLexicon) -> LiteLLMPrices:
+    return LiteLLMPrices(title, day_of(path), _parse(path, content), lexicon)
 
 
 def _newest(folder: Path, lexicon: SuffixLexicon) -> Path:
@@ -122,7 +128,7 @@ def _from_wheel(path: Path, lexicon: SuffixLexicon) -> LiteLLMPrices:
         raise BadConfig(
             f"{path}: cannot be read as a wheel of {lexicon.package} ({error}); download it again"
         ) from None
-    return LiteLLMPrices(f"{lexicon.package} {_version(path)}", _parse(path, content), lexicon)
+    return _made(f"{lexicon.package} {_version(path)}", path, content, lexicon)
 
 
 def _version(wheel: Path) -> str:

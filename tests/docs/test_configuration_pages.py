@@ -12,7 +12,7 @@ import yaml
 from support.house import House
 
 from proxy.loading.effective import leaves
-from proxy.loading.settings import Log, ProviderSettings, Settings, Tls
+from proxy.loading.settings import Log, ProviderSettings, RatesSync, Settings, Tls
 from proxy.loading.values import Secret
 from proxy.reload import still_running
 
@@ -97,6 +97,7 @@ def applied(old: Settings, setting: str) -> tuple[str, ...]:
         providers_dir=Path("p"),
         rates_dir=Path("r"),
         tls=Tls(cert=Path("b"), key=Path("b")),
+        rates_sync=RatesSync(every_hours=1, litellm=Path("l"), agree_pct=2, jump_pct=3),
         log=Log(level="debug", format="json"),
         workers=2,
     )

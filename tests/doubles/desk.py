@@ -4,20 +4,23 @@ from decimal import Decimal
 from pathlib import Path
 
 from doubles.acme import make_house
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from proxy.errors import BadConfig
+from proxy.errors import BadConfig, BadRequest
 from proxy.ids import ulid
 from proxy.ledger.bill import Bill, Part
 from proxy.ledger.call import CallRecord, Ending, Outcome
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Ask
+from proxy.price_lists.report import FoundModel, FoundPrice, Report
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.formula import Prices, Used, price
 from proxy.store.sqlite.books import SqliteBooks
 from proxy.store.sqlite.store import SqliteStore
 from proxy.tenants.actor import Actor
 from proxy.usage.certainty import Certainty
+from proxy.web.operator.documents.rates import RatesSync
 from proxy.web.operator.documents.reload import ReloadDocument
 from proxy.web.operator.doors import Names, OperatorDoors
 from proxy.web.ops import Readiness
@@ -55,6 +58,38 @@ RELOADED = ReloadDocument(
     warnings=("FAREGATE_X names no setting",),
 )
 
+_FOUND = FoundPrice(
+    integration="acme",
+    models=("small", "small-1", "small-2", "small-3"),
+    unit="input_tokens",
+    tier=None,
+    context_above=None,
+    per=1_000_000,
+    ours_usd="1",
+    lists={"one 1": "1.2", "two 2": "1.2"},
+    change_pct="+20.0",
+    verdict="accepted",
+)
+SYNCED = Report(
+    at="2026-11-18T11:06:40.000000Z",
+    lists=("one 1", "two 2"),
+    integrations=("acme",),
+    not_compared=("bolt",),
+    prices={"accepted": 1, "jump": 1, "same": 3},
+    accepted=(_FOUND,),
+    new_models=(
+        FoundModel(
+            integration="acme",
+            models=("large",),
+            window=9,
+            output_max=None,
+            rates=(Rate("input_tokens", "3", 1_000_000, tier="batch", context_above=200_000),),
+        ),
+    ),
+    quarantined=(structs.replace(_FOUND, tier="batch", context_above=1000, lists={"two 2": "9"}, verdict="jump"),),
+    written=False,
+)
+
 
 class StillClock:
     """A clock that stands still until a test moves it."""
@@ -89,6 +124,7 @@ class Desk:
         self.store = SqliteStore(path, self.clock)
         self.names = Names(frozenset(CARD.integrations), frozenset({"input_tokens", "audio_seconds", "output_tokens"}))
         self.reloads: ReloadDocument | BadConfig = RELOADED
+        self.syncs: Report | BadRequest = SYNCED
 
     async def open(self) -> OperatorDoors:
         """Open the store and return what the API is handed."""
@@ -106,6 +142,7 @@ class Desk:
             registry=CollectorRegistry(),
             names=lambda: self.names,
             reload=self.reload,
+            sync=self.sync,
         )
 
     async def reload(self, by: Actor) -> ReloadDocument:
@@ -115,6 +152,15 @@ class Desk:
         cards = ({"rate_card": card} for card in (self.reloads.previous_rate_card, self.reloads.rate_card))
         await self.store.note("server.reload", *cards, self.clock.now(), by)
         return self.reloads
+
+    async def sync(self, by: Actor, write: bool) -> RatesSync:
+        """Compare nothing: say what a test has told, or fail with it; what is written is reloaded."""
+        if isinstance(self.syncs, BadRequest):
+            raise self.syncs
+        if not write:
+            return RatesSync(self.syncs, None)
+        found = structs.replace(self.syncs, written=True, files=("acme.synced.yaml",))
+        return RatesSync(found, await self.reload(by))
 
     async def close(self) -> None:
         """Let go of the file. Closing twice is nothing."""

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from support.caller import call, chat, request
 from support.house import House
+from support.price_lists import map_file
 
 from proxy.web.operator.routes import ROUTES
 
@@ -55,7 +56,7 @@ EXAMPLES: dict[str, Example] = {
     "unset_cap": Example("/caps", {"tenant": "acme", "window": "monthly", "integration": "openai"}),
     "list_rates": Example("/rates", {"integration": "openai"}),
     "show_rates": Example("/rates/openai/gpt-5-mini", {"tenant": "acme"}),
-    "sync_rates": Example("/rates/sync"),
+    "sync_rates": Example("/rates/sync", body={"write": False}),
     "quote": Example(
         "/quote", body={"integration": "openai", "model": "gpt-5-mini", "tenant": "acme", "input_tokens": 1000}
     ),
@@ -134,7 +135,10 @@ def closed(schemas: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A house with a tenant that has made a call."""
-    house = House(tmp_path_factory.mktemp("house"), {"openai": {"upstream": "sandbox"}}).start()
+    folder = tmp_path_factory.mktemp("house")
+    entry = {"litellm_provider": "openai", "input_cost_per_token": 1, "output_cost_per_token": -1}
+    settings = {"rates_sync": {"litellm": str(map_file(folder, {"gpt-4o": entry}))}}
+    house = House(folder, {"openai": {"upstream": "sandbox"}}, settings).start()
     try:
         found = Api(house, {})
         tenant = found.done("POST", "/tenants", body={"name": "acme"})["id"]

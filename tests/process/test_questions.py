@@ -219,7 +219,7 @@ def test_rates_looked_over_compared_and_put_in_force(asked: Asked) -> None:
     mine.write_text(head + '  - {match: [gpt-99], rates: [{usd: {input_tokens: "-1"}}]}\n')
     looked = asked.people("rates", "check", code=1)
     assert "is negative" in looked
-    refused = asked.house.run_cli("rates", "sync")
+    refused = asked.house.run_cli("reload")
     assert refused.returncode == 1
     assert "nothing was reloaded" in json.loads(refused.stderr)["error"]["message"]
     mine.write_text(head + '  - {match: [gpt-99], rates: [{usd: {input_tokens: "1", output_tokens: "2"}}]}\n')
@@ -227,7 +227,7 @@ def test_rates_looked_over_compared_and_put_in_force(asked: Asked) -> None:
     document, people = asked.both("rates", "diff")
     assert [(each["kind"], each["models"]) for each in document["models"]] == [("added", ["gpt-99"])]
     assert "gpt-99" in people
-    assert asked.house.cli("rates", "sync")["changed"] == ["openai"]
+    assert asked.house.cli("reload")["rates_changed"] == ["openai"]
     shown = asked.house.cli("rates", "show", "openai", "gpt-99")
     assert (shown["source"]["owner"], shown["source"]["source"]) == ("operator", "a contract")
     assert asked.house.cli("ledger", "explain", asked.charged)["charge"]["agrees"] is True, (

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 from proxy.pricing.card import ModelRates, Rate
@@ -14,9 +15,14 @@ class Said:
     """A price list that says what a test tells it: integration to model to its rates."""
 
     def __init__(
-        self, title: str, models: Mapping[str, Mapping[str, ModelRates]], alike: Mapping[str, str] | None = None
+        self,
+        title: str,
+        models: Mapping[str, Mapping[str, ModelRates]],
+        alike: Mapping[str, str] | None = None,
+        day: date = date(2026, 11, 21),
     ) -> None:
         self.title = title
+        self.day = day
         self.alike = alike or {}
         self._models = models
 

@@ -37,6 +37,7 @@ from proxy.loading.values import Address, Database, Secret, Upstream
 from proxy.reload import Reloader
 from proxy.store.journal import Journal
 from proxy.store.sqlite.store import SqliteStore
+from proxy.syncing import Syncer
 from proxy.web.ops import Readiness, Stage
 
 LOOPBACK = "127.0.0.1"
@@ -276,7 +277,9 @@ async def test_a_house_opens_and_closes_and_the_operator_sees_what_there_is(
     async with app.open_house(settings, lambda _: None) as house:
         assert list(house.doors.house.integrations) == ["openai"], "what is not enabled is off"
         assert house.doors.house.integrations["openai"].origin.startswith("http://127.0.0.1:")
-        desk = app.operator_doors(house, cast("Reloader", SimpleNamespace(reload=None)))
+        desk = app.operator_doors(
+            house, cast("Reloader", SimpleNamespace(reload=None)), cast("Syncer", SimpleNamespace(sync=None))
+        )
         assert {"openai", "anthropic", "gemini"} <= desk.integrations, "margins may be set for what is off"
         assert {"input_tokens", "output_tokens"} <= desk.units
         assert desk.admin_token == app.admin_token(settings)

@@ -30,6 +30,8 @@ NAMES = {
     "ledger_batch_size": (),
     "hold_shortfall_total": (),
     "rates_age_seconds": (),
+    "rates_quarantined": (),
+    "rates_syncs_total": ("outcome",),
 }
 """Section 6 of the design: other people's dashboards name these."""
 

@@ -13,6 +13,7 @@ from proxy.providers.route import House
 from proxy.store.books import Books
 from proxy.store.doors import Store
 from proxy.tenants.actor import Actor
+from proxy.web.operator.documents.rates import RatesSync
 from proxy.web.operator.documents.reload import ReloadDocument
 from proxy.web.ops import Readiness
 
@@ -27,8 +28,8 @@ class Names(Struct, frozen=True):
 class OperatorDoors(Struct, frozen=True, kw_only=True):
     """Everything the handlers may reach. `make_secret` returns a fresh key as it is shown to its owner.
 
-    `house` returns what is switched on now, `names` the names that are known, and `reload` has the server read its
-    files anew.
+    `house` returns what is switched on now, `names` the names that are known, `reload` has the server read its
+    files anew, and `sync` hold its rates against price lists.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class OperatorDoors(Struct, frozen=True, kw_only=True):
     registry: CollectorRegistry
     names: Callable[[], Names]
     reload: Callable[[Actor], Awaitable[ReloadDocument]]
+    sync: Callable[[Actor, bool], Awaitable[RatesSync]]
 
     @property
     def integrations(self) -> frozenset[str]:

@@ -16,7 +16,6 @@ from proxy.web.operator.documents.rates import (
     rates_documents,
 )
 from proxy.web.operator.doors import Visit
-from proxy.web.operator.server import reload
 
 
 class RatesQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,14 +63,19 @@ async def show_rates(visit: Visit, integration: str, model: str, query: PricesQu
     return model_document(prices, model, found, date_of(visit.doors.clock.now()), tenant)
 
 
-async def sync_rates(visit: Visit) -> RatesSync:
-    """Read the rates anew and put them in force for calls that begin from now on.
+class SyncOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to `write` what is accepted, and put it in force."""
 
-    It is a reload of all that a reload reads, so that rates and providers always fit. If anything is wrong with any
-    file, nothing changes and the error says what.
+    write: bool = False
+
+
+async def sync_rates(visit: Visit, body: SyncOrder) -> RatesSync:
+    """Hold the rates in force against two price lists, and tell what both ask that is not ours.
+
+    With `write` it is written into rates_dir with today's date, and in force for calls that begin from now on; prices
+    that want a person's eye are in quarantine, and never written.
     """
-    done = await reload(visit)
-    return RatesSync(done.rate_card, done.previous_rate_card, done.rates_changed)
+    return await visit.doors.sync(visit.by, body.write)
 
 
 def must_know(card: RateCard, integration: str) -> None:

@@ -129,13 +129,3 @@ def test_a_folder_that_is_no_rates_is_one_line(console, tmp_path: Path, words: t
     ran = console.run("rates", *words)
     assert ran.code == 1
     assert "p.yaml" in ran.out + ran.err
-
-
-def test_sync(faregate, live) -> None:
-    from doubles.desk import RELOADED
-    from msgspec import structs
-
-    assert faregate.done("rates", "sync")["rate_card"] == RELOADED.rate_card
-    assert faregate.shown("rates", "sync").startswith(f"rate card  {RELOADED.rate_card}\n")
-    live.desk.reloads = structs.replace(RELOADED, rates_changed=())
-    assert faregate.run("rates", "sync").err == "no rate is new\n"

@@ -59,6 +59,7 @@ async def test_all_rounds_in_their_order(file: Path) -> None:
         "certificate names",
         "certificate chain",
         "rates",
+        "rates sync",
         "provider openai",
         "provider gemini",
         "clock",

@@ -31,7 +31,7 @@ DAY = date(2026, 11, 21)
 
 
 def prices(*models: ModelInfo, day: date = DAY) -> GenaiPrices:
-    return GenaiPrices("x 1", [Provider("openai", "OpenAI", "", models=list(models))], LEXICON, day)
+    return GenaiPrices("x 1", DAY, [Provider("openai", "OpenAI", "", models=list(models))], LEXICON, day)
 
 
 def told(found: GenaiPrices, model: str = "m") -> dict[tuple[str, str, int], str]:
@@ -109,6 +109,6 @@ def test_the_installed_package() -> None:
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
     with pytest.raises(BadConfig, match="genai-prices: the package is not installed; pip install genai-prices"):
         load_genai_prices(LEXICON, DAY)

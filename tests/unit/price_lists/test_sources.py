@@ -18,7 +18,7 @@ def test_both(tmp_path: Path) -> None:
 
 
 def test_all_that_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
     with pytest.raises(BadConfig) as refused:
         Sources(tmp_path).both(DAY)
     assert len(refused.value.problems) == 2

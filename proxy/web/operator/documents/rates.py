@@ -6,10 +6,12 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from proxy.price_lists.report import Report
 from proxy.pricing.card import ModelRates, Rate, RateCard, Source
 from proxy.pricing.cascade import Margin
 from proxy.pricing.formula import Prices
 from proxy.web.operator.documents.exact import exact
+from proxy.web.operator.documents.reload import ReloadDocument
 
 
 class SourceDocument(Struct, frozen=True, kw_only=True):
@@ -80,11 +82,10 @@ class ModelPricesDocument(Struct, frozen=True, kw_only=True):
 
 
 class RatesSync(Struct, frozen=True):
-    """The rate card in force, the one before, and the integrations whose rates differ."""
+    """What a sync found, and the reload that put in force what it has written; null if it wrote nothing."""
 
-    rate_card: str
-    previous_rate_card: str
-    changed: tuple[str, ...]
+    report: Report
+    reload: ReloadDocument | None
 
 
 def rates_documents(integration: str, models: Iterable[ModelRates]) -> list[ModelRatesDocument]:

@@ -119,7 +119,7 @@ DEEDS: dict[str, tuple[Deed, str, object, object]] = {
         {"rate_card": RELOADED.rate_card},
     ),
     "sync_rates": (
-        lambda api, _t, _k: do(api, "POST", "/rates/sync"),
+        lambda api, _t, _k: do(api, "POST", "/rates/sync", {"write": True}),
         "server.reload",
         {"rate_card": RELOADED.previous_rate_card},
         {"rate_card": RELOADED.rate_card},

@@ -1,6 +1,7 @@
-from doubles.desk import RELOADED
+from doubles.desk import RELOADED, SYNCED
+from msgspec import json
 
-from proxy.errors import BadConfig
+from proxy.errors import BadRequest
 
 
 async def test_rates(api) -> None:
@@ -61,11 +62,11 @@ async def test_a_model_without_rates(api) -> None:
     assert (await api.refused("GET", "/rates/acme/small?tenant=nobody"))[0] == 404
 
 
-async def test_rates_are_read_anew_with_all_else(api) -> None:
-    assert await api.done("POST", "/rates/sync") == {
-        "rate_card": RELOADED.rate_card,
-        "previous_rate_card": RELOADED.previous_rate_card,
-        "changed": list(RELOADED.rates_changed),
-    }
-    api.reloads = BadConfig("rates.yaml: at models[0]: it is bad; mend it")
-    assert (await api.refused("POST", "/rates/sync"))[:2] == (409, "bad_config")
+async def test_rates_are_held_against_price_lists(api) -> None:
+    found = json.decode(json.encode(SYNCED))
+    assert await api.done("POST", "/rates/sync") == {"report": found, "reload": None}
+    done = await api.done("POST", "/rates/sync", {"write": True})
+    assert done["reload"] == json.decode(json.encode(RELOADED))
+    assert done["report"] == found | {"written": True, "files": ["acme.synced.yaml"]}
+    api.syncs = BadRequest("litellm: the package is not installed", code="sync_failed", status=409)
+    assert (await api.refused("POST", "/rates/sync"))[:2] == (409, "sync_failed")
