@@ -5,6 +5,7 @@ A route's parts do their work in this order: find, read, generate, keep, and say
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -24,12 +25,19 @@ from proxy.sandbox.shapes import Cache, Fetch, Route, Shapes, Stream
 from proxy.sandbox.shelf import Kept, Shelf
 from proxy.sandbox.steering import PLAIN, Steering
 from proxy.sandbox.stream import Moment, framing, moments
+from proxy.sandbox.tone import CONTENT_TYPE as SOUND_TYPE
+from proxy.sandbox.tone import spoken
 from proxy.sandbox.upload import Upload, read_upload
 from proxy.sandbox.usage import Usage
 from proxy.sandbox.vectors import embed
+from proxy.wire.sound import seconds_of
 
 BROKEN = "The server had an error while processing your request."
 FILE_TYPE = "application/octet-stream"
+TEXT_TYPE = "text/plain; charset=utf-8"
+TOKENS_PER_SECOND = 10
+_ASKED = (True, "true", "sse")
+"""How a request asks for a stream: in JSON, in a form, or by the name of a format."""
 
 
 class _Work(Struct):
@@ -136,7 +144,11 @@ class Responder:
             vectors = embed(route.vectors, work.body, model, inputs)
             work.scope |= {**(vectors[0] if vectors else {}), "vectors": vectors}
         if work.upload:
+            seconds = seconds_of(work.upload.content) or 0
             work.scope |= {"filename": work.upload.filename, "bytes": len(work.upload.content)}
+            work.scope["seconds"] = ceil(seconds)
+            if seconds:
+                work.usage = replace(work.usage, input=ceil(seconds * TOKENS_PER_SECOND))
         work.scope |= work.usage.slots(work.overrides)
 
     def _say(self, work: _Work) -> Reply:
@@ -144,6 +156,10 @@ class Responder:
         route, scope = work.route, work.scope
         answer = route.answer.fill(scope) if route.answer else b"{}"
         reply = self._reply(200, answer, scope, work.steering)
+        if route.sound:
+            reply.body, reply.content_type = spoken(str(pick(work.body, route.sound))), SOUND_TYPE
+        if route.plain and pick(work.body, route.plain.at) in route.plain.values:
+            reply.body, reply.content_type = f"{scope['text']}\n".encode(), TEXT_TYPE
         reply.route, reply.model = route.name, scope["model"]
         if route.billed:
             reply.usage, reply.overrides = work.usage, work.overrides
@@ -153,7 +169,7 @@ class Responder:
             content = work.upload.content if work.upload else b""
             tokens = work.usage.input + work.usage.visible + work.usage.reasoning
             self._shelf.put(route.keep.kind, reply.object, Kept(answer, views, content, tokens))
-        if route.stream and (route.stream.always or pick(work.body, route.stream.when) is True):
+        if route.stream and (route.stream.always or pick(work.body, route.stream.when) in _ASKED):
             self._stream(work, route.stream, reply)
         return reply
 

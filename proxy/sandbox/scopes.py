@@ -5,13 +5,15 @@ the path's parameters; `asked.NAME`, the members of the body that the route take
 and `input`. With `prompt` the quantities of `usage.py`, and `subject`, what was asked last. With `output` also
 `choices`, each with `index text parsed end finish tool tool_id` (the first one's are slots of the answer too), in
 streams `piece` and `sequence`. With `vectors`: `vectors`, each with `index` and `vector` (the first one's are slots
-too). With `upload`: `filename`, `bytes`. With `fetch` of a whole kind: `kept`. In errors: `status`, `message`, and what
+too). With `upload`: `filename`, `bytes`, and `seconds`, rounded up; of a
+recording each is ten tokens of input. With `fetch` of a whole kind: `kept`. In errors: `status`, `message`, and what
 the file gives for that status.
 
 Flags: the route's own; `usage` (report it), `done` (the answer is finished), `cut` (the maximum cut it), `last_piece`;
 `tool` is set where the answer calls one.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -53,6 +55,8 @@ class Scopes:
             scope[f"asked.{name}"] = otherwise if value is None else value
         for name, path in route.flags.items():
             scope[name] = bool(pick(body, path))
+        for name, pattern in route.kinds.items():
+            scope[name] = re.match(pattern, scope["model"]) is not None
         for name, path in route.strings.items():
             scope[name] = isinstance(pick(body, path), str)
         return {**scope, **self._known(model)} if route.lookup else scope

@@ -153,6 +153,13 @@ class Keep(Struct, frozen=True, forbid_unknown_fields=True):
     also: Mapping[str, Template] = {}
 
 
+class Plain(Struct, frozen=True, forbid_unknown_fields=True):
+    """Answer the words alone, as plain text, if the body's `at` is one of `values`."""
+
+    at: str
+    values: frozenset[str]
+
+
 class Fetch(Struct, frozen=True, forbid_unknown_fields=True):
     """Work on what was kept: the object named by the path parameter `id`, or all of its kind where `id` is empty.
 
@@ -170,7 +177,8 @@ class Route(Struct, frozen=True, forbid_unknown_fields=True):
 
     `take` are members of the body with their defaults; `flags` are set where the body has something at a path,
     `strings` where that is a string. `inputs` are what is worked on one by one. `lookup` refuses unknown models.
-    `upload` is the part of a form that is the file. `billed`: its usage costs money, so the log carries it.
+    `upload` is the part of a form that is the file. `billed`: its usage costs money, so the log carries it. `kinds` are
+    flags, set where the model's name begins as the regular expression says. `sound`: the text there is answered spoken.
     """
 
     name: str
@@ -191,6 +199,9 @@ class Route(Struct, frozen=True, forbid_unknown_fields=True):
     vectors: Vectors | None = None
     lookup: bool = False
     upload: str = ""
+    kinds: Mapping[str, str] = {}
+    sound: str = ""
+    plain: Plain | None = None
     keep: Keep | None = None
     fetch: Fetch | None = None
     billed: bool = False

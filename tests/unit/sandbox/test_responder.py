@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from doubles.sound import wav
 
 from proxy.sandbox.reply import Fault, Reply, Request
 from proxy.sandbox.responder import Responder
 from proxy.sandbox.steering import PLAIN, Steering
+from proxy.wire.sound import seconds_of
 
 Make = Callable[[str], Responder]
 ASK = [{"role": "user", "content": "How deep is the sea near Norway?"}]
@@ -299,3 +301,53 @@ class TestSteered:
             assert "slow down" in reply.body.decode()
             assert kind in reply.body.decode()
             assert (reply.headers["retry-after"], reply.headers["location"]) == ("7", "/x")
+
+
+class TestMedia:
+    """Sound, text of sound, and pictures."""
+
+    def hear(self, responder: Make, **fields: str) -> Reply:
+        parts = [
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in fields.items()
+        ]
+        file = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + wav(2.5) + b"\r\n"
+        raw = b"".join(parts) + file + b"--x--\r\n"
+        headers = {"content-type": "multipart/form-data; boundary=x"}
+        return responder("openai").reply(Request("POST", "/v1/audio/transcriptions", "", headers, raw), PLAIN)
+
+    def test_speech_lasts_as_long_as_its_text(self, responder: Make) -> None:
+        reply = send(responder("openai"), "/v1/audio/speech", {"model": "tts-1", "input": "x" * 50, "voice": "alloy"})
+        assert reply.content_type == "audio/wav"
+        assert seconds_of(reply.body) == pytest.approx(3, abs=0.01)
+
+    def test_speech_as_events_reports_tokens(self, responder: Make) -> None:
+        body = {"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy", "stream_format": "sse"}
+        *_, done = events(responder("openai"), "/v1/audio/speech", body)
+        assert done["usage"]["total_tokens"] == done["usage"]["input_tokens"] + done["usage"]["output_tokens"] > 0
+
+    @pytest.mark.parametrize(
+        ("model", "usage"),
+        [
+            ("whisper-1", {"type": "duration", "seconds": 3}),
+            ("gpt-4o-transcribe", {"type": "tokens", "input_tokens": 25}),
+        ],
+    )
+    def test_a_recording_is_as_long_as_it_is(self, responder: Make, model: str, usage: dict[str, Any]) -> None:
+        found = json.loads(self.hear(responder, model=model).body)
+        assert found["text"]
+        assert found["usage"].items() >= usage.items()
+
+    def test_words_alone_or_as_a_stream(self, responder: Make) -> None:
+        reply = self.hear(responder, model="whisper-1", response_format="srt")
+        assert (reply.content_type, reply.body[:1]) != ("application/json", b"{")
+        streamed = self.hear(responder, model="gpt-4o-transcribe", stream="true")
+        assert streamed.events is not None
+        assert b"transcript.text.done" in b"".join(moment.data for moment in streamed.events)
+
+    def test_as_many_pictures_as_asked_for(self, responder: Make) -> None:
+        found = answer(
+            responder("openai"), "/v1/images/generations", {"model": "gpt-image-1.5", "prompt": "cat", "n": 2}
+        )
+        assert len(found["data"]) == 2
+        assert found["usage"]["output_tokens_details"]["image_tokens"] == found["usage"]["output_tokens"] > 0
