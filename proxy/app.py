@@ -195,13 +195,15 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         )
         if greet:
             operator_access = (operator_at, house.admin_token)
+            known = house.now.catalogue.providers
+            on = {name: known[name] for name in house.doors.house.integrations}
             sys.stdout.write(
                 await welcome(
                     house.store,
                     house.clock,
                     house.ids,
                     make_secret,
-                    house.now.catalogue.providers,
+                    on,
                     edge_at,
                     operator_access,
                 )
@@ -490,8 +492,7 @@ def admin_token(settings: Settings) -> str:
 
 def demo_settings(settings: Settings, known: Iterable[str]) -> Settings:
     """Return settings with the sandbox wherever no real key is set, and a database of the demo's own."""
-    providers = {
-        name: chosen if (chosen := settings.providers.get(name)) and chosen.enabled else SANDBOXED for name in known
-    }
+    real = {name: chosen for name, chosen in settings.providers.items() if chosen.enabled}
+    providers = {**dict.fromkeys(known, SANDBOXED), **real}
     database = settings.database if settings.file else Database(Path("var/demo.db"))
     return structs.replace(settings, providers=providers, database=database)

@@ -119,6 +119,12 @@ def _spoken(header: str, each: float) -> Callable[[Seen], bytes]:
     return make
 
 
+def _timed(seen: Seen) -> bytes:
+    head = STREAM_HEAD.replace(b"text/event-stream", b"application/json\r\nCharacter-Cost: 9")
+    line = json.dumps({"audio_base64": "SUQz", "alignment": None}).encode() + b"\n\n"
+    return head + chunk(line) + chunk(line) + STREAM_END
+
+
 def _told(seen: Seen) -> bytes:
     done = {"type": "done", "done": True, "status_code": 200}
     return _events({"type": "chunk", "data": "AAAA", "done": False, "status_code": 206, "step_time": 1.0}, done)
@@ -128,7 +134,11 @@ ROUTES: Mapping[str, Callable[[Seen], bytes]] = {
     "/v1/audio/speech": _speech,
     "/v1/audio/(transcriptions|translations)": _transcription,
     "/v1/images/.*": _pictures,
-    "/v1/text-to-speech/.*": _spoken("character-cost", 0.5),
+    "/v1/text-to-speech/[^/]+(/stream)?": _spoken("character-cost", 0.5),
+    "/v1/text-to-speech/.*/stream/with-timestamps": _timed,
+    "/v1/transcribe(/live)?": lambda _: _json(
+        {"text": TEXT, "words": [], "confidence": 0.9, "audio_duration_ms": 2500}
+    ),
     "/v1/speech-to-text": lambda _: _json(SCRIBED),
     "/v1/voice-changer/.*|/v1/sound-generation|/tts/bytes": lambda _: _sound({}),
     "/v1/listen": lambda _: _json(HEARD),

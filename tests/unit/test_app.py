@@ -100,8 +100,10 @@ def test_a_token_file_that_a_crash_has_left_empty_is_made_anew(tmp_path: Path) -
 
 def test_the_demo_runs_on_the_sandbox_wherever_no_real_key_is_set() -> None:
     off = ProviderSettings()
-    settings = app.demo_settings(Settings(providers={"acme": REAL, "bolt": off}), ["acme", "bolt", "core"])
-    assert settings.providers == {"acme": REAL, "bolt": app.SANDBOXED, "core": app.SANDBOXED}
+    chosen = {"acme": REAL, "bolt": off, "only-real": REAL, "off": off}
+    settings = app.demo_settings(Settings(providers=chosen), ["acme", "bolt", "core"])
+    sandboxed = {"bolt": app.SANDBOXED, "core": app.SANDBOXED}
+    assert settings.providers == {"acme": REAL, "only-real": REAL, **sandboxed}
     assert str(settings.database.path) == "var/demo.db", "the demo does not touch real books"
 
 
