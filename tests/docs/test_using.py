@@ -15,6 +15,7 @@ from support.desk import Desk
 from support.house import House
 from support.sdk import interpreter
 from support.shapes import CHAT
+from support.studio import studio
 from support.upstream import json_answer, upstream
 
 from proxy.errors import Refusal
@@ -26,6 +27,9 @@ PAGE = PAGES["sdks.md"]
 FENCE = re.compile(r"^<!-- runs in (a shell|[\w-]+)(.*?) -->\n```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN, SHOWN_KEY = "http://localhost:8080", "fg-..."
 INTEGRATIONS = ("anthropic", "gemini", "openai")
+STUDIO = ("elevenlabs", "deepgram")
+"""Integrations without a sandbox, which a script answers for."""
+
 SNIPPET_S = 100
 
 
@@ -41,7 +45,7 @@ class Snippet:
     def integrations(self) -> set[str]:
         """The integrations that it calls."""
         shown = PAGE.split("## LangChain")[0] if "with the variables" in self.how else self.code
-        return {name for name in INTEGRATIONS if f"{SHOWN}/{name}" in shown}
+        return {name for name in (*INTEGRATIONS, *STUDIO) if f"{SHOWN}/{name}" in shown}
 
 
 SNIPPETS = {
@@ -68,6 +72,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @contextlib.contextmanager
 def house_of(snippet: Snippet, house: House, folder: Path) -> Iterator[House]:
     """The sandbox has Gemini's own routes; for its OpenAI-like one a provider is scripted."""
+    if "with a studio" in snippet.how:
+        with studio() as providers:
+            chosen = {"api_key": "sk-1", "upstream": providers.origin}
+            other = House(folder, dict.fromkeys(STUDIO, chosen)).start()
+            try:
+                yield other
+            finally:
+                assert other.stop() == 0
+        return
     if "with a scripted provider" not in snippet.how:
         yield house
         return
