@@ -1,8 +1,9 @@
 """Exchanges written by hand from documented shapes: the cases that no recording shows, or that must never change.
 
 `tests/exchanges/{provider}/{reader}/{case}/` (`{other}.{reader}` for a borrowed one) holds `request.json` (method,
-path, body), the answer as `response.json`, `.sse`, `.ndjson`, `.mp3` or `.srt` with its `headers.json` if they
-matter, and `expected.json`: fields of the reading, where `usage` and `certainty` are always given.
+path, body), the answer as `response.json`, `.sse`, `.ndjson`, `.mp3` or `.srt` with its `headers.json` if they matter,
+and `expected.json`: fields of the reading, where `usage` and `certainty` are always given. `response.frames` has a line
+of JSON for each frame: its type as `event` or `exception`, and its `payload`.
 """
 
 import json
@@ -15,6 +16,7 @@ from doubles.recordings import PROVIDERS, reader_named
 
 from proxy.usage.reader import Reader
 from proxy.usage.reading import Reading
+from proxy.wire.event_stream import write_frame
 from proxy.wire.framing import framing_of, textual
 
 FOLDER = Path(__file__).resolve().parent / "exchanges"
@@ -25,6 +27,7 @@ TYPES = {
     ".ndjson": "application/x-ndjson",
     ".mp3": "audio/mpeg",
     ".srt": "text/plain",
+    ".frames": "application/vnd.amazon.eventstream",
 }
 USUAL: dict[str, Any] = {
     "other_models": {},
@@ -47,10 +50,21 @@ def read(case: str, piece_bytes: int) -> Reading:
     reader = Reader(spec, framing, textual=textual(content_type))
     if headers.exists():
         reader.see_headers(json.loads(headers.read_bytes()).items())
-    data = answer.read_bytes()
+    data = answer.read_bytes() if answer.suffix != ".frames" else framed(answer)
     for at in range(0, len(data), piece_bytes):
         reader.feed(data[at : at + piece_bytes])
     return reader.finish(whole=True)
+
+
+def framed(answer: Path) -> bytes:
+    """Return the stream of frames that a file describes."""
+    frames = []
+    for line in answer.read_text(encoding="utf-8").splitlines():
+        said = json.loads(line)
+        kind = "exception" if "exception" in said else "event"
+        headers = {":message-type": kind, f":{kind}-type": said[kind], ":content-type": "application/json"}
+        frames.append(write_frame(headers, json.dumps(said["payload"]).encode()))
+    return b"".join(frames)
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 50, 100_000])

@@ -14,12 +14,14 @@ from proxy.wire.framing import Framing
 
 
 class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a request names its model: a path of the body, a parameter of the path or the query, or nowhere (`fixed`).
+    """Where a request names its model: a path of the body (or the `other`), a parameter of the path or the query,
+    or nowhere (`fixed`).
 
     `after` is what stands before the name itself: it is taken off, with whatever stands before it.
     """
 
     body: str = ""
+    other: str = ""
     path: str = ""
     query: str = ""
     fixed: str = ""
@@ -29,13 +31,14 @@ class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
 class Match(Struct, frozen=True, forbid_unknown_fields=True):
     """A condition on a request's or an event's JSON: the value at `path` equals, is empty, or is there at all.
 
-    With `other_than` it is there and is anything but that value, whatever its type.
+    With `other_than` it is there and is anything but that value, whatever its type; with `or_missing` it may lack.
     """
 
     path: str
     equals: Any = None
     other_than: Any = None
     empty: bool = False
+    or_missing: bool = False
 
 
 class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,6 +18,8 @@ def look(body: Any, path: str) -> Any:
 def matches(body: Any, match: Match) -> bool:
     """Tell whether a condition of the data holds for a parsed request or event."""
     found = look(body, match.path)
+    if found is None and match.or_missing:
+        return True
     if match.empty:
         return isinstance(found, (list, dict)) and not found
     if match.equals is not None:

@@ -91,6 +91,8 @@ def _model(route: Route, body: Mapping[str, Any]) -> str:
         model = next(iter(query_values(route.query, where.query)), None)
     elif where.body:
         model = look(body, where.body)
+        if model is None and where.other:
+            model = look(body, where.other)
     else:
         model = where.fixed
     if model is None and where.fixed:

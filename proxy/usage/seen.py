@@ -81,6 +81,18 @@ class Seen:
                 self.usage.pop(detail, None)
         overlay(self.usage, value)
 
+    def add_usage(self, value: Any) -> None:
+        """The usage object of one call of several: its counts are added to those of the others."""
+        if type(value) is not dict:
+            self.absurd = True
+            return
+        self.reported = True
+        for name, count in value.items():
+            if type(count) is int:
+                self.usage[name] = self.usage.get(name, 0) + count
+            elif count is not None:
+                self.usage[name] = count
+
     def see_field(self, name: str, value: Any) -> None:
         """A number that stands outside of the usage object, or in a header, and belongs to it."""
         if value is not None:

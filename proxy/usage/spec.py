@@ -177,7 +177,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
     in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
     it. Streams of events that are `unmarked` have neither: they are over when the connection is. Without `final` any
-    usage is the last word. `details` maps a list in the usage object to the count it splits.
+    usage is the last word. `details` maps a list in the usage object to the count it splits. With `adds` the usage
+    objects of a stream are of different calls, and are added up; else a later one replaces an earlier, field by field.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
@@ -195,6 +196,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     region: Region | None = None
     details: dict[str, str] = {}
     parts: Parts | None = None
+    adds: bool = False
     counts: dict[str, Count] = {}
     another: Another | None = None
     cost: Cost | None = None
@@ -253,7 +255,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     def _rules(self) -> Iterator[Rule]:
         changes = {self.parts.at: self.parts.changes} if self.parts else {}
-        usage = _usage(self.details, changes)
+        usage = Seen.add_usage if self.adds else _usage(self.details, changes)
         for root in self.roots:
             yield from ((join_paths(root, path), Seen.see_model) for path in self.model)
             yield from ((join_paths(root, path), usage) for path in self.usage)

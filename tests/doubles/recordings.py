@@ -158,7 +158,7 @@ def spec_of(recording: Recording) -> ReaderSpec:
 
 def reader_of(recording: Recording, encoding: str | None = None) -> Reader:
     """Return a reader with the framing that the route or the content type says."""
-    declared = Framing.NDJSON if recording["framing"] == "ndjson" else None
+    declared = {"ndjson": Framing.NDJSON, "aws-eventstream": Framing.FRAMES}.get(recording["framing"])
     headers, spec = recording["response"]["headers"], spec_of(recording)
     content_type = headers.get("content-type")
     framing = framing_of(content_type, bool(recording["streaming"]), declared, binary=spec.binary)
@@ -197,6 +197,8 @@ def model_of(recording: Recording, asking: dict[str, Any]) -> str:
         return str(asking.get("model", ""))
     where = route[0].model
     named = route[1][where.path] if where.path else look(asking, where.body) if where.body else None
+    if named is None and where.other:
+        named = look(asking, where.other)
     return str(named or where.fixed or "")
 
 

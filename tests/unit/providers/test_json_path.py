@@ -45,6 +45,11 @@ def test_a_body_that_is_no_object_holds_nothing(body: Any) -> None:
         (Match("list"), True),
         (Match("a.n"), False),
         (Match("absent"), False),
+        # Missing, where that is as good.
+        (Match("absent", other_than=True, or_missing=True), True),
+        (Match("a.n", other_than=True, or_missing=True), True),
+        (Match("no", other_than=True, or_missing=True), True),
+        (Match("no", other_than=False, or_missing=True), False),
         # Empty.
         (Match("list", empty=True), True),
         (Match("empty", empty=True), True),

@@ -145,6 +145,13 @@ async def test_a_model_in_the_path_is_read_without_its_escapes() -> None:
     assert (await allow({}, route)).model == "m-1"
 
 
+async def test_a_model_may_stand_in_another_place() -> None:
+    route = make_route(make_endpoint(model=ModelAt(body="one.model", other="two.model")))
+    assert (await allow({"one": {"model": "m-1"}, "two": {"model": "m-2"}}, route)).model == "m-1"
+    assert (await allow({"two": {"model": "m-1"}}, route)).model == "m-1"
+    assert (await refused({}, route)).refusal is Refusal.MALFORMED_REQUEST
+
+
 async def test_a_fixed_model_serves_where_none_is_named() -> None:
     fallback = make_route(make_endpoint(model=ModelAt(body="model", fixed="m-1")))
     assert (await allow({}, fallback)).model == "m-1"

@@ -126,3 +126,12 @@ def test_packed_output_counts_what_it_unpacks_to(value: Any, size: int) -> None:
     seen = Seen()
     seen.see_packed_output(value)
     assert seen.output_bytes == size
+
+
+def test_usage_of_several_calls_is_added_up() -> None:
+    seen = Seen()
+    seen.add_usage({"in": 3, "out": 1, "tier": "x", "none": None})
+    seen.add_usage({"in": 4, "tier": "y"})
+    assert (seen.usage, seen.reported, seen.absurd) == ({"in": 7, "out": 1, "tier": "y"}, True, False)
+    seen.add_usage([])
+    assert seen.absurd

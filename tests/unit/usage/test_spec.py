@@ -56,3 +56,12 @@ def test_a_spec_is_compiled_once() -> None:
     reader = spec(model=["model"])
     assert reader.plan is reader.plan
     assert reader.sums is reader.sums
+
+
+@pytest.mark.parametrize(("adds", "count"), [(True, 5), (False, 3)])
+def test_usage_objects_are_added_up_where_the_spec_says_so(adds: bool, count: int) -> None:
+    reader = spec(usage=["usage"], adds=adds)
+    seen = Seen()
+    for amount in (2, 3):
+        reader.plan.tree.walk(seen, {"usage": {"n": amount}})
+    assert seen.usage == {"n": count}
