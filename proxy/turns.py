@@ -5,12 +5,12 @@ Everything here that touches money runs with `Session.taking` locked: both sides
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import structs
 
-from proxy.bounds.turns import Flow, TurnBound, cover, sound_bytes_per_second
+from proxy.bounds.turns import Flow, TurnBound, asked_for, cover
 from proxy.call import Call, End, finish, owner
 from proxy.calls.head import Head
 from proxy.clock import date_of
@@ -31,8 +31,6 @@ from proxy.steps.hold import hold
 from proxy.tenants.key import KeyHolder
 from proxy.usage.reader import Reader
 from proxy.wire.framing import Framing
-
-NOTHING = TurnBound()
 
 _log = logging.getLogger("faregate.session")
 
@@ -113,13 +111,9 @@ class Session:
         self.began = call.began
         self.held: Hold | None = None
         self.taking = asyncio.Lock()
-        sound = spec.bound.sound if spec.bound is not None else None
-        self.second = sound_bytes_per_second(sound, parameters_of(route)) if sound is not None else 1
-
-    @property
-    def bound(self) -> TurnBound:
-        """What a turn can be billed in; nothing where each is a request with a bound of its own."""
-        return self.spec.bound or NOTHING
+        parameters = parameters_of(route)
+        self.bound = asked_for(spec.bound or TurnBound(), parameters)
+        self.tier = next((tier for mark, tier in spec.tiers.items() if marked(mark, parameters)), None)
 
     @property
     def under_way(self) -> bool:
@@ -131,6 +125,12 @@ def parameters_of(route: Route) -> dict[str, str]:
     """Return the parameters of a session's URL, as they were sent."""
     pairs = (part.partition("=") for part in route.query.split("&") if part)
     return {name: value for name, _, value in pairs}
+
+
+def marked(mark: str, parameters: Mapping[str, str]) -> bool:
+    """Tell whether a URL has a parameter with the value of a mark, `name=value`; the empty mark is on every URL."""
+    name, _, value = mark.partition("=")
+    return not mark or parameters.get(name) == value
 
 
 async def holder_of(head: Head, route: Route, doors: Doors) -> KeyHolder:
@@ -156,13 +156,13 @@ async def take(session: Session, lane: str, raw: bytes, *, most: bool = True) ->
     if spec.bound is None:
         call.need = estimate(permit, date_of(call.started_at))
     else:
-        covered = cover(session.context.plus(session.said), spec.bound)
-        call.need = estimate_turn(permit, spec.bound, covered, beside(session), date_of(call.started_at))
+        covered = cover(session.context.plus(session.said), session.bound)
+        call.need = estimate_turn(permit, session.bound, covered, beside(session), date_of(call.started_at))
     if not most:
         call.need = structs.replace(call.need, ask=structs.replace(call.need.ask, base=0, least=0))
     call.marks.asked = call.marks.sent = doors.clock.monotonic()
     call.held = held = await hold(call.id, permit, call.need, doors.ledger, call.started_at, doors.top_up_url)
-    turn = Turn(call, permit, held, Followed(next_reader(session)), covered, lane)
+    turn = Turn(call, permit, held, Followed(next_reader(session), session.tier), covered, lane)
     session.turns.append(turn)
     doors.running.enter_turn(call)
     return turn
@@ -196,9 +196,7 @@ async def settle_turn(session: Session, turn: Turn, over: End) -> End:
 
 def keep_context(session: Session, turn: Turn) -> None:
     """Note what the next turn has to read: what this one has read and written, and what was said meanwhile."""
-    bound = session.spec.bound
-    if bound is None:
-        return
+    bound = session.bound
     usage = turn.followed.reading().usage
     tokens = {unit: int(amount) for unit, amount in usage.items() if unit.endswith("_tokens")}
     heard = bound.sound.reported if bound.sound is not None else ()
@@ -213,6 +211,7 @@ def begin(session: Session, turn: Turn) -> None:
     """A turn has begun: what was said until now is what it reads."""
     if not turn.begun:
         turn.begun = True
+        turn.call.relay = turn.followed  # from now on what is seen is kept, once a second
         turn.call.marks.head = session.doors.clock.monotonic()
         turn.read = session.context.plus(session.said)
         session.said = Flow(maximum=turn.read.maximum)
@@ -220,9 +219,9 @@ def begin(session: Session, turn: Turn) -> None:
 
 async def cover_more(session: Session, turn: Turn) -> None:
     """Raise a turn's hold if more was said than it covers. Raises Refused if that much money is not there."""
-    bound, need = session.spec.bound, turn.call.need
+    bound, need = session.bound, turn.call.need
     flow = session.context.plus(session.said)
-    if bound is None or need is None or turn.begun or flow.within(turn.covered):
+    if session.spec.requests or need is None or turn.begun or flow.within(turn.covered):
         return
     covered = cover(flow, bound)
     wider = estimate_turn(turn.permit, bound, covered, beside(session), date_of(turn.call.started_at))
@@ -296,12 +295,13 @@ async def slice_off(session: Session, *, last: bool = False) -> None:
         used = used_since(session)
         sure = last or session.bound.characters is not None or not session.spec.told
         turn.followed.count({unit: amount for unit, amount in used.items() if amount}, sure=sure)
+        turn.call.relay = turn.followed if turn.followed.counted else None
         if all(amount < step(session, unit) for unit, amount in used.items()):
             return
-        session.counted += sum(map(Decimal, used.values()))
+        session.counted += max(map(Decimal, used.values()))
         ended = await settle_turn(session, turn, End(Outcome.ANSWERED))
-        waiting = max(session.sent_bytes - int(session.counted * session.second), 0)
-        session.said = Flow(sound_bytes=waiting)
+        second = session.bound.sound.bytes_per_second if session.bound.sound is not None else 0
+        session.said = Flow(sound_bytes=max(session.sent_bytes - int(session.counted * second), 0))
         if ended.fault is not None:
             raise ended.fault
         if not session.leaving:
@@ -315,8 +315,8 @@ def used_since(session: Session) -> dict[str, Quantity]:
         return {bound.characters.unit: session.said.characters}
     if bound.sound is None:
         return {}
-    heard = session.told if session.spec.told else Decimal(session.sent_bytes) / session.second
-    return {bound.sound.seconds: max(heard - session.counted, Decimal(0))}
+    heard = session.told if session.spec.told else Decimal(session.sent_bytes) / bound.sound.bytes_per_second
+    return dict.fromkeys((bound.sound.seconds, *bound.sound.added), max(heard - session.counted, Decimal(0)))
 
 
 def step(session: Session, unit: str) -> int:

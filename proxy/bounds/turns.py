@@ -43,6 +43,7 @@ class Sound(Struct, frozen=True, forbid_unknown_fields=True):
     `bytes_per_second` are the fewest that a second takes, unless the URL says more (`coding`). A model that reads it
     bills `tokens_per_second` in `units`; `reported` names the units of an answer that are sound in the turns after it.
     Where sound is billed by its length, `seconds` is the unit, in the same way. `step_s` is what a hold is widened by.
+    `added` are units that are billed by the same seconds where the URL has a parameter.
     """
 
     bytes_per_second: int
@@ -53,6 +54,7 @@ class Sound(Struct, frozen=True, forbid_unknown_fields=True):
     reported: tuple[str, ...] = ()
     step_s: int = 60
     coding: Coding | None = None
+    added: Mapping[str, str] = {}
 
 
 class Pictures(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +94,17 @@ class TurnBound(Struct, frozen=True, forbid_unknown_fields=True):
     output: Written | None = None
 
 
-def sound_bytes_per_second(sound: Sound, parameters: Mapping[str, str]) -> int:
+def asked_for(bound: TurnBound, parameters: Mapping[str, str]) -> TurnBound:
+    """Return the bound of a session whose URL has these parameters: how its sound is coded, and what is billed too."""
+    sound = bound.sound
+    if sound is None:
+        return bound
+    added = {unit: name for unit, name in sound.added.items() if parameters.get(name, "false") != "false"}
+    second = _bytes_per_second(sound, parameters)
+    return structs.replace(bound, sound=structs.replace(sound, bytes_per_second=second, added=added))
+
+
+def _bytes_per_second(sound: Sound, parameters: Mapping[str, str]) -> int:
     """Return what a second of sound takes at least, by what a URL says of its coding."""
     coding = sound.coding
     if coding is None:
@@ -139,19 +151,21 @@ class Flow(Struct, frozen=True):
 
 
 PICTURES_STEP = 16
+ENOUGH = 10**15
+"""What is covered of anything that costs nothing here."""
 
 
 def cover(flow: Flow, bound: TurnBound) -> Flow:
     """Return what a hold should cover now: what there is, and up to a step more of each."""
-    text = sound = characters = pictures = 0
+    text = sound = characters = pictures = ENOUGH
     if bound.text is not None:
         text = flow.text + bound.text.step
     if bound.sound is not None:
         sound = flow.sound_bytes + bound.sound.step_s * bound.sound.bytes_per_second
     if bound.characters is not None:
         characters = flow.characters + bound.characters.step
-    if bound.pictures is not None and flow.pictures:
-        pictures = flow.pictures + PICTURES_STEP * bound.pictures.tokens
+    if bound.pictures is not None:
+        pictures = flow.pictures + PICTURES_STEP * bound.pictures.tokens if flow.pictures else 0
     return structs.replace(flow, text=text, sound_bytes=sound, characters=characters, pictures=pictures)
 
 
@@ -173,7 +187,7 @@ def turn_worst(
     here = market(prices, rates, ANYWHERE, min(sum(tokens.values()), window), date)
     base = _read(here, tokens, window, name)
     if bound.sound is not None and bound.sound.seconds and seconds:
-        base.append(_portion(here, (bound.sound.seconds,), seconds, name))
+        base += [_portion(here, (unit,), seconds, name) for unit in (bound.sound.seconds, *bound.sound.added)]
     if bound.characters is not None and covered.characters:
         base.append(_portion(here, (bound.characters.unit,), covered.characters, name))
     if beside is not None and bound.sound is not None and seconds:

@@ -7,7 +7,7 @@ from msgspec import DecodeError, Struct, json
 
 from proxy.bounds.turns import Flow
 from proxy.money import Quantity
-from proxy.providers.session import Paths, SessionSpec
+from proxy.providers.session import Paths, SessionSpec, Told
 from proxy.usage.expression import Absurd, evaluate
 from proxy.usage.seen import is_there
 from proxy.wire.framing import unblank
@@ -131,11 +131,18 @@ def _unspoken(spec: SessionSpec, data: bytes, *, binary: bool) -> Flow:
     return Flow(text=len(data))
 
 
+def _seconds(rule: Told, place: dict[str, Any]) -> Quantity | None:
+    """Return the seconds that a message tells of, None if it does not. Raises Absurd."""
+    seconds = evaluate(rule.terms, place, True)
+    times = evaluate(rule.factor, place, False) if rule.factor else None
+    return seconds if seconds is None or times is None else seconds * times
+
+
 def _told(spec: SessionSpec, said: dict[str, Any]) -> tuple[Quantity | None, bool]:
     for rule in spec.told:
         for place in find_all(rule.place, said):
             try:
-                seconds = evaluate(rule.terms, place, True) if isinstance(place, dict) else None
+                seconds = _seconds(rule, place) if isinstance(place, dict) else None
             except Absurd:
                 seconds = None
             if seconds is not None:

@@ -19,12 +19,19 @@ Paths = tuple[tuple[Step, ...], ...]
 class Told(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Seconds of the whole session so far, as a message of the provider tells them: a sum of its fields, `at` a place.
 
-    `last` marks the provider's own account at the end, which counts whatever was told before.
+    `last` marks the provider's own account at the end, which counts whatever was told before. The sum is multiplied by
+    the field at `times` (channels that are each billed).
     """
 
     at: str
     sum: str
     last: bool = False
+    times: str = ""
+
+    @cached_property
+    def factor(self) -> tuple[Term, ...]:
+        """What the sum is multiplied by, compiled; empty for nothing. Raises ValueError."""
+        return parse_terms(self.times) if self.times else ()
 
     @cached_property
     def place(self) -> tuple[Step, ...]:
@@ -59,8 +66,9 @@ class SessionSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     Without `asks` a session has no turns: its characters, or its seconds as they are `told`, are cut into calls.
 
     `opening` is what the caller's first message must have: it names the model, so the provider is dialled after it.
-    `refuse` are messages that cannot be metered, `refuse_query` parameters of the URL. `fault` is the provider's own
-    error event, an envelope's template, and `close` the code of a close for a reason of ours.
+    `refuse` are messages that cannot be metered, `refuse_query` parameters of the URL.
+    `tiers` are the tiers of the rates by `name=value` of a parameter, the first that fits; "" fits all. `fault` is the
+    provider's own error event, an envelope's template, and `close` the code of a close for a reason of ours.
     """
 
     source: str
@@ -75,6 +83,7 @@ class SessionSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     opening: str = ""
     refuse: tuple[Unmetered, ...] = ()
     refuse_query: dict[str, str] = {}
+    tiers: dict[str, str] = {}
     fault: dict[str, Any] | None = None
     close: int = 1008
 
@@ -83,7 +92,7 @@ class SessionSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         _ = (self.asking, self.feeding, self.beginning, self.voiding, self.opened_by, self.sound_at)
         _ = (self.pictures_at, self.characters_at, self.maximum_at)
         for each in self.told:
-            _ = (each.place, each.terms)
+            _ = (each.place, each.terms, each.factor)
         for rule in self.refuse:
             _ = rule.place
         if (self.bound is None) is not self.requests:

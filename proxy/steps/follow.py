@@ -18,15 +18,16 @@ SWITCHED = 101
 
 
 class Followed:
-    """One turn: of its `reader`, if a provider reports what it used; else of what was `counted`."""
+    """One turn: of its `reader`, if the provider reports what it used; else of what was `counted`, at a `tier`."""
 
     status = SWITCHED
     framing = Framing.JSON
 
-    def __init__(self, reader: Reader | None) -> None:
+    def __init__(self, reader: Reader | None, tier: str | None = None) -> None:
         self.reader = reader
         self.counted: Mapping[str, Quantity] = {}
         self._sure = False
+        self._tier = tier
         self._final: Reading | None = None
         self._news = False
 
@@ -61,7 +62,7 @@ class Followed:
 
     def _so_far(self) -> Reading:
         if self.reader is None:
-            return Reading(usage=self.counted, reported=bool(self.counted), complete=self._sure)
+            return Reading(usage=self.counted, reported=bool(self.counted), complete=self._sure, tier=self._tier)
         reading = self.reader.snapshot()
         if reading.reported and not reading.usage and not reading.output_bytes:
             return structs.replace(reading, final=True)  # only a model beside this one has worked, and that is all

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, WSServerHandshakeError, web
 from support.house import House
 from support.sockets import Line, all_of, caller, provider
+
+from proxy.tasks import Tasks
 
 pytestmark = pytest.mark.process
 
@@ -21,8 +24,8 @@ def begin(tmp_path: Path) -> Iterator[Any]:
     """Start a house in front of an upstream; afterwards it must end well, and have said no secret."""
     houses: list[House] = []
 
-    async def start(origin: str, **settings: Any) -> House:
-        house = House(tmp_path, {"openai": {"api_key": CANARY, "upstream": origin}}, settings)
+    async def start(origin: str, name: str = "openai") -> House:
+        house = House(tmp_path, {name: {"api_key": CANARY, "upstream": origin}})
         houses.append(house)
         return await asyncio.to_thread(house.start)
 
@@ -87,4 +90,199 @@ async def test_each_turn_is_a_call_of_its_own(begin: Any) -> None:
     assert fake.lines[0].request.headers["Authorization"] == f"Bearer {CANARY}"
     assert key not in str(fake.lines[0].request.raw_headers)
     assert json.dumps(fake.lines[0].heard) == json.dumps([{"type": "response.create"}] * 2)
-    assert all_of is not None
+
+
+async def test_a_key_in_a_subprotocol_and_compressed_messages(begin: Any) -> None:
+    async with provider(talk, protocols=("realtime",)) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        offers = ("realtime", f"openai-insecure-api-key.{key}")
+        async with caller(house.edge + REALTIME, protocols=offers, compress=15) as socket:
+            assert socket.protocol == "realtime"
+            assert socket.compress
+            await socket.receive_json()
+            await socket.send_json({"type": "session.update", "session": {"instructions": "x" * 50_000}})
+            await socket.send_json({"type": "response.create"})
+            while (await socket.receive_json())["type"] != "response.done":
+                pass
+    offered = fake.lines[0].request.headers["Sec-WebSocket-Protocol"]
+    assert offered == f"realtime, openai-insecure-api-key.{CANARY}"
+    assert key not in str(fake.lines[0].request.raw_headers)
+    assert len(fake.lines[0].heard[0]["session"]["instructions"]) == 50_000
+
+
+async def test_a_tenant_without_money_is_told_so_in_the_close(begin: Any) -> None:
+    async with provider(talk) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "poor", "0.01")
+        async with caller(house.edge + REALTIME, key) as socket:
+            [event] = await all_of(socket)
+        assert event["error"]["code"] == "balance_exhausted"
+        assert socket.close_code == 1008
+        assert fake.lines == []
+
+
+async def test_a_kill_in_the_middle_of_a_turn_is_settled_by_what_was_seen(begin: Any) -> None:
+    async def half(line: Line) -> None:
+        await line.say(SESSION)
+        await line.hear_until(type="response.create")
+        await line.say(created(1), {"type": "response.output_text.delta", "delta": "x" * 400})
+        await line.hear()
+
+    async with provider(half) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        async with caller(house.edge + REALTIME, key) as socket:
+            await socket.receive_json()
+            await socket.send_json({"type": "response.create"})
+            await socket.receive_json()
+            await socket.receive_json()
+            await asyncio.sleep(1.5)  # a checkpoint a second
+            await asyncio.to_thread(house.kill)
+        await asyncio.to_thread(house.start)
+        [entry] = await asyncio.to_thread(house.calls, "acme")
+        balance = await asyncio.to_thread(house.settled, "acme")
+    assert entry["call"]["certainty"] == "at_least"
+    assert entry["call"]["usage"] == {"output_tokens": 100}
+    assert balance["credits_held_micros"] == 0
+
+
+async def test_a_stop_closes_sessions_with_the_reason(begin: Any) -> None:
+    async with provider(talk) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        async with caller(house.edge + REALTIME, key) as socket:
+            await socket.receive_json()
+            stopping = Tasks().start(asyncio.to_thread(house.stop), name="stop")
+            assert await all_of(socket) == []
+            assert socket.close_code == 1001
+            assert await stopping == 0
+
+
+async def test_a_request_that_is_no_websocket_is_told_to_be_one(begin: Any) -> None:
+    async with provider(talk) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        async with (
+            ClientSession(headers={"Authorization": f"Bearer {key}"}) as session,
+            session.get(house.edge + REALTIME) as answer,
+        ):
+            assert answer.status == 426
+            assert answer.headers["faregate-refusal"] == "upgrade_required"
+
+
+async def test_a_provider_that_refuses_is_passed_on_as_it_answers(begin: Any) -> None:
+    def no(_: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "no such model"}}, status=404)
+
+    async with provider(talk, answer=no) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        with pytest.raises(WSServerHandshakeError) as caught:
+            async with caller(house.edge + REALTIME, key):
+                pass
+        assert caught.value.status == 404
+        assert await asyncio.to_thread(house.calls, "acme") == []
+
+
+async def test_responses_over_a_websocket_are_metered_as_the_requests_they_are(begin: Any) -> None:
+    async def answer(line: Line) -> None:
+        while (asked := await line.hear()) is not None:
+            response = {"id": f"resp_{len(line.heard)}", "model": "gpt-5-mini", "status": "completed"}
+            lane = {"stream_id": asked["stream_id"]} if "stream_id" in asked else {}
+            used = {"input_tokens": 30, "output_tokens": 7, "input_tokens_details": {"cached_tokens": 10}}
+            await line.say({"type": "response.created", "response": response, **lane})
+            await line.say({"type": "response.completed", "response": {**response, "usage": used}, **lane})
+
+    async with provider(answer) as fake:
+        house = await begin(fake.origin)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        ask = {"type": "response.create", "model": "gpt-5-mini", "input": "Hi", "max_output_tokens": 100}
+        async with caller(house.edge + "/openai/v1/responses", key) as socket:
+            for more in ({}, {"previous_response_id": "resp_1"}, {"stream_id": "b"}):
+                await socket.send_json({**ask, **more})
+                assert (await socket.receive_json())["type"] == "response.created"
+                assert (await socket.receive_json())["type"] == "response.completed"
+            await socket.send_json({**ask, "previous_response_id": "resp_of_another"})
+            [event] = await all_of(socket)
+        entries = await asyncio.to_thread(house.calls, "acme")
+    assert event["error"]["code"] == "not_found"
+    assert [entry["call"]["usage"] for entry in entries] == [
+        {"input_tokens": 20, "cache_read_tokens": 10, "output_tokens": 7}
+    ] * 3
+    assert [one["type"] for one in fake.lines[0].heard] == ["response.create"] * 3
+
+
+async def test_gemini_live_is_metered_turn_by_turn(begin: Any) -> None:
+    async def live(line: Line) -> None:
+        assert line.request.headers["x-goog-api-key"] == CANARY
+        assert "key=" not in line.request.raw_path
+        await line.hear_until()
+        await line.socket.send_bytes(json.dumps({"setupComplete": {}}).encode())
+        while await line.hear() is not None:
+            spoken = {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}]}}
+            await line.socket.send_bytes(json.dumps({"serverContent": spoken}).encode())
+            used = {"promptTokenCount": 20, "responseTokenCount": 9, "thoughtsTokenCount": 4}
+            used |= {"responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 9}]}  # type: ignore[dict-item]
+            over = {"serverContent": {"turnComplete": True}, "usageMetadata": used}
+            await line.socket.send_bytes(json.dumps(over).encode())
+
+    async with provider(live) as fake:
+        house = await begin(fake.origin, "gemini")
+        key = await asyncio.to_thread(house.tenant, "acme")
+        path = "/gemini/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+        async with caller(f"{house.edge}{path}?key={key}") as socket:
+            await socket.send_json({"setup": {"model": "models/gemini-2.5-flash-native-audio-latest"}})
+            assert "setupComplete" in json.loads(await socket.receive_bytes())
+            await socket.send_json({"clientContent": {"turns": [], "turnComplete": True}})
+            await socket.receive_bytes()
+            await socket.receive_bytes()
+        [entry] = await asyncio.to_thread(house.calls, "acme")
+    assert entry["call"]["usage"] == {"input_tokens": 20, "output_tokens": 4, "output_audio_tokens": 9}
+
+
+async def test_speech_is_charged_by_the_characters_that_are_sent(begin: Any) -> None:
+    async def speak(line: Line) -> None:
+        while (found := await line.hear()) is not None and found["text"]:
+            await line.say({"audio": "AAAA"})
+
+    async with provider(speak) as fake:
+        house = await begin(fake.origin, "elevenlabs")
+        key = await asyncio.to_thread(house.tenant, "acme")
+        path = "/elevenlabs/v1/text-to-speech/voice1/stream-input?model_id=eleven_flash_v2_5"
+        async with caller(house.edge + path, headers={"xi-api-key": key}) as socket:
+            for text in ("Grüße ", "a" * 2000, "end", ""):
+                await socket.send_json({"text": text})
+            await all_of(socket)
+        entries = await asyncio.to_thread(house.calls, "acme")
+    assert [entry["call"]["usage"] for entry in entries] == [{"characters": 3}, {"characters": 2006}]
+    assert fake.lines[0].request.headers["xi-api-key"] == CANARY
+
+
+async def test_what_is_heard_is_charged_by_the_second(begin: Any) -> None:
+    async def listen(line: Line) -> None:
+        heard = 0
+        while (found := await line.hear()) is not None:
+            if isinstance(found, bytes):
+                heard += len(found)
+                await line.say({"type": "Results", "start": 0.0, "duration": heard / 32_000})
+            else:
+                await line.say({"type": "Metadata", "duration": heard / 32_000, "channels": 1})
+                return
+
+    async with provider(listen, protocols=("token",)) as fake:
+        house = await begin(fake.origin, "deepgram")
+        key = await asyncio.to_thread(house.tenant, "acme")
+        path = "/deepgram/v1/listen?model=nova-3&encoding=linear16&sample_rate=16000&diarize=true"
+        async with caller(house.edge + path, protocols=("token", key)) as socket:
+            assert socket.protocol == "token"
+            for _ in range(7):
+                await socket.send_bytes(b"\0" * 320_000)
+            await socket.send_json({"type": "CloseStream"})
+            events = await all_of(socket)
+        entries = await asyncio.to_thread(house.calls, "acme")
+    assert events[-1]["type"] == "Metadata"
+    assert fake.lines[0].request.headers["Sec-WebSocket-Protocol"] == f"token, {CANARY}"
+    seconds = [entry["call"]["usage"]["audio_seconds"] for entry in entries]
+    assert seconds == [10, 60]
+    assert [entry["call"]["usage"]["diarized_seconds"] for entry in entries] == seconds

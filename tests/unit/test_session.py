@@ -23,11 +23,15 @@ from doubles.conversation import (
 from doubles.scene import CREDIT, KEY, RealBooks
 from msgspec import structs
 
+from proxy.call import Call, watch
 from proxy.calls.socket import NO_CODE, Kind, Message
+from proxy.ledger.bill import read_bill
 from proxy.ledger.call import Outcome
 from proxy.providers.endpoint import ModelAt
 from proxy.providers.integration import Policy
+from proxy.session import watch_session
 from proxy.tenants.tenant import TenantState
+from proxy.turns import Session
 from proxy.upstream.door import Failure, Opened, UpstreamFailed
 
 Begin = Callable[..., Awaitable[Conversation]]
@@ -411,3 +415,33 @@ async def test_seconds_are_counted_as_the_provider_tells_them(talk: Begin) -> No
     scene.provider.leaves(1000)
     await task
     assert (await scene.money())[0] == int(65.25 * IN)
+
+
+async def test_what_is_seen_of_a_turn_is_kept_while_it_runs(talk: Begin) -> None:
+    scene = await talk()
+    task = scene.begin()
+    scene.caller.says(GO)
+    scene.provider.says(begun(), {"type": "part", "text": "x" * 40})
+    await scene.caller.until(2)
+    for carried in scene.running:
+        if isinstance(carried, Call):
+            watch(carried, scene.doors)
+    await scene.books.catch_up()
+    [held] = await scene.books.holds()
+    assert read_bill(held.evidence).charge_nanos == 10 * OUT
+    scene.provider.leaves()
+    await task
+
+
+async def test_a_turn_that_takes_too_long_is_stopped(talk: Begin) -> None:
+    scene = await talk()
+    task = scene.begin()
+    scene.caller.says(GO)
+    scene.provider.says(begun())
+    await scene.caller.until(1)
+    scene.clock.seconds = 6.0
+    [session] = [one for one in scene.running if isinstance(one, Session)]
+    watch_session(session)
+    await task
+    assert scene.caller.closed is not None
+    assert (await scene.outcomes())[0][1] is Outcome.TIMED_OUT

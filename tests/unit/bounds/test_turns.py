@@ -14,8 +14,8 @@ from proxy.bounds.turns import (
     Text,
     TurnBound,
     Written,
+    asked_for,
     cover,
-    sound_bytes_per_second,
     turn_worst,
 )
 from proxy.errors import Refusal, Refused
@@ -39,9 +39,16 @@ def price(model: ModelRates, make_prices: Any) -> Callable[..., int]:
 
 
 def test_a_bound_covers_a_step_more_than_there_is() -> None:
-    assert cover(Flow(text=7, sound_bytes=100), BOUND) == Flow(text=107, sound_bytes=6100)
-    assert cover(Flow(pictures=50, heard=3), BOUND) == Flow(text=100, sound_bytes=6000, pictures=850, heard=3)
-    assert cover(Flow(), TurnBound(characters=Characters("input_tokens", ("say",), step=9))) == Flow(characters=9)
+    covered = cover(Flow(text=7, sound_bytes=100), BOUND)
+    assert (covered.text, covered.sound_bytes, covered.pictures) == (107, 6100, 0)
+    covered = cover(Flow(pictures=50, heard=3), BOUND)
+    assert (covered.text, covered.sound_bytes, covered.pictures, covered.heard) == (100, 6000, 850, 3)
+    assert cover(Flow(), TurnBound(characters=Characters("input_tokens", ("say",), step=9))).characters == 9
+
+
+def test_what_costs_nothing_is_covered_whatever_comes() -> None:
+    bound = TurnBound(characters=Characters("input_tokens", ("say",)))
+    assert Flow(text=10**9, sound_bytes=10**9, pictures=258).within(cover(Flow(), bound))
 
 
 @pytest.mark.parametrize("name", ["text", "pictures", "heard", "sound_bytes", "characters"])
@@ -100,5 +107,13 @@ def test_a_unit_without_a_price_is_refused(price: Callable[..., int]) -> None:
 )
 def test_a_second_takes_what_the_url_says(parameters: dict[str, str], found: int) -> None:
     coding = Coding("encoding", "sample_rate", {"linear16": 2}, "channels")
-    assert sound_bytes_per_second(Sound(500, coding=coding), parameters) == found
-    assert sound_bytes_per_second(Sound(500), parameters) == 500
+    made = asked_for(TurnBound(sound=Sound(500, coding=coding)), parameters).sound
+    assert made is not None
+    assert made.bytes_per_second == found
+    assert asked_for(BOUND, parameters) == BOUND
+
+
+def test_what_is_billed_by_the_same_seconds_is_held_where_it_is_asked_for(price: Callable[..., int]) -> None:
+    bound = TurnBound(sound=Sound(100, seconds="searches", added={"input_tokens": "diarize"}))
+    for parameters, extra in (({}, 0), ({"diarize": "false"}, 0), ({"diarize": "true"}, 3 * 8000)):
+        assert price(Flow(sound_bytes=201), asked_for(bound, parameters)) == 3 * 10_000_000 + extra
