@@ -15,8 +15,10 @@ import click
 
 from proxy.cli.main import faregate
 from proxy.errors import Refusal
+from proxy.loading.catalogue import load_catalogue
 from proxy.loading.settings import rows
 from proxy.metrics import Metrics
+from proxy.providers.endpoint import Endpoint
 from proxy.tally import Dial, Spread, Tally
 from proxy.web.operator.documents.meanings import MEANINGS
 from proxy.web.operator.messages import PREFIX
@@ -264,11 +266,62 @@ def _indented(text: str) -> list[str]:
     return ["```text", *lines, "```"]
 
 
+def integrations() -> str:
+    """Return the page of integrations: hosts, keys, routes and units of each, from the provider files."""
+    catalogue = load_catalogue()
+    lines = [
+        "# Integrations",
+        "",
+        *_wrapped(
+            "Every provider that Faregate knows, from `config/providers/*.yaml`, and every route that it forwards. "
+            "What is not here is refused: 404 `unknown_endpoint`. Braces hold a parameter, or a choice of words. "
+            "A Faregate key is taken as `Authorization: Bearer` everywhere, and where it says else. Units are what a "
+            "call can be billed in if its model has a rate for them; free routes take a key, and no money."
+        ),
+        "[How to point an SDK at each](../using/sdks.md), [how to add one](../operating/adding-a-provider.md).",
+        "",
+    ]
+    for name, provider in sorted(catalogue.providers.items()):
+        hosts = ", ".join(f"`{host}`" for host in provider.hosts) or "none of its own: set `upstream`"
+        keys = ", ".join(f"`{place}`" for place in provider.key_in)
+        lines += [f"## {name}", "", f"Host: {hosts}. Key: {keys}.", "", "| route | model | units |", "|---|---|---|"]
+        for endpoint in provider.endpoints:
+            route = f"`{endpoint.method} {endpoint.template.text}`".replace("|", "\\|")
+            lines.append(f"| {route} | {_model_at(endpoint)} | {_units(endpoint)} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _model_at(endpoint: Endpoint) -> str:
+    """Say where a request names its model."""
+    where = endpoint.model
+    if endpoint.free:
+        return ""
+    if where.path:
+        return f"`{{{where.path}}}` of the path"
+    named = f"`{where.body}`" if where.body else ""
+    return f"{named}, else {where.fixed}" if named and where.fixed else named or f"{where.fixed} (fixed)"
+
+
+def _units(endpoint: Endpoint) -> str:
+    """Name what a route can be billed in."""
+    if endpoint.free:
+        return "free"
+    units: dict[str, None] = {}
+    if endpoint.reader is not None:
+        units |= dict.fromkeys((*endpoint.reader.units, *endpoint.reader.counts))
+    if endpoint.bound is not None:
+        told = (*endpoint.bound.measures, *endpoint.bound.fees)
+        units |= dict.fromkeys(each.unit for each in (*endpoint.bound.input, *told))
+    return ", ".join(units)
+
+
 PAGES = {
     "reference/refusals.md": refusals,
     "reference/settings.md": settings,
     "reference/metrics.md": metrics,
     "reference/cli.md": cli,
+    "reference/integrations.md": integrations,
     "reference/operator-api.md": operator_api,
     "reference/operator-api.json": operator_api_json,
     "internals/map.md": house_map,
