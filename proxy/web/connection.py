@@ -29,7 +29,7 @@ AHEAD_BYTES_MAX = 2**16
 """Bytes of later requests that we take while one is answered; then the caller is made to wait."""
 
 _log = logging.getLogger("faregate.edge")
-_NO_HTTP = "The request is not valid HTTP."
+_NO_HTTP = "The request is not valid HTTP/1.1. HTTP/2 is not spoken here, and so no gRPC: use the provider's REST API."
 
 
 class EdgeConnection(Line):

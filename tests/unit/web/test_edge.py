@@ -452,8 +452,9 @@ async def test_who_stops_reading_is_cut_off(edge: Edge, caplog: pytest.LogCaptur
         b"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: " + SECRET * 300 + b"\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + SECRET + b"\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SECRET + b"\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00" + SECRET,
     ],
-    ids=["words", "version", "header name", "long header", "length", "TLS"],
+    ids=["words", "version", "header name", "long header", "length", "TLS", "gRPC"],
 )
 async def test_what_is_no_http_is_answered_in_our_words_alone(
     edge: Edge, caplog: pytest.LogCaptureFixture, data: bytes
@@ -463,7 +464,9 @@ async def test_what_is_no_http_is_answered_in_our_words_alone(
         told = await caller.rest()
     head, _, body = told.partition(b"\r\n\r\n")
     assert head.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
-    assert json.loads(body)["error"]["message"] == "The request is not valid HTTP."
+    assert json.loads(body)["error"]["message"] == (
+        "The request is not valid HTTP/1.1. HTTP/2 is not spoken here, and so no gRPC: use the provider's REST API."
+    )
     assert b"faregate-refusal: malformed_request" in head
     assert SECRET not in told
     assert edge.heads == [], "no call came of it"
