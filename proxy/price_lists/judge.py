@@ -11,10 +11,11 @@ from proxy.pricing.card import Rate
 
 
 class Verdict(StrEnum):
-    """What a price is found to be. All but the first four want a person's eye before anything is changed."""
+    """What a price is found to be. Those in QUARANTINED want a person's eye."""
 
     SAME = "same"  # both lists ask what we have
     SUPPORTED = "supported"  # one list asks what we have; the other says something else, or nothing
+    EXPLAINED = "explained"  # a difference that is known, with its reason
     UNLISTED = "unlisted"  # no list says what could be held against ours
     ACCEPTED = "accepted"  # both ask the same, which is not ours: it becomes ours
     JUMP = "jump"  # both ask the same, too far from ours
@@ -25,7 +26,9 @@ class Verdict(StrEnum):
     MISSING = "missing"  # only one list has it, and it is not ours
 
 
-QUARANTINED = frozenset(Verdict) - {Verdict.SAME, Verdict.SUPPORTED, Verdict.UNLISTED, Verdict.ACCEPTED}
+QUARANTINED = frozenset(
+    (Verdict.JUMP, Verdict.ZERO, Verdict.NEGATIVE, Verdict.NO_NUMBER, Verdict.DIFFER, Verdict.MISSING)
+)
 
 
 class Limits(Struct, frozen=True):

@@ -12,10 +12,13 @@ from msgspec import Struct, json, structs
 from proxy.clock import date_of, timestamp
 from proxy.errors import BadConfig
 from proxy.loading.catalogue import Catalogue, load_catalogue
-from proxy.price_lists.compare import Comparison, compare
+from proxy.loading.shipped import shipped
+from proxy.price_lists.compare import Comparison, Finding, compare
+from proxy.price_lists.differences import Difference, load_differences
 from proxy.price_lists.judge import Limits, Verdict
 from proxy.price_lists.listing import PriceList
 from proxy.price_lists.report import REPORT_FILE, Report, report
+from proxy.price_lists.sources import FOLDER
 from proxy.price_lists.synced import SYNCED, file_of, grown, load_synced, text_of
 from proxy.pricing.card import ModelRates, RateCard
 
@@ -38,6 +41,7 @@ def sync(folders: Folders, lists: Sequence[PriceList], limits: Limits, now: int,
     priced = [name for name in catalogue.providers if name in catalogue.card.integrations]
     known = [name for name in priced if all(any(True for _ in each.names(name)) for each in lists)]
     found = compare(_not_own(catalogue.card), known, lists, limits, date_of(now))
+    found = _without_known(found, load_differences(shipped("config") / FOLDER / "differences.yaml"))
     others = [name for name in priced if name not in known]
     if not write or folders.rates is None:
         return report(timestamp(now), lists, (known, others), found, None)
@@ -45,6 +49,26 @@ def sync(folders: Folders, lists: Sequence[PriceList], limits: Limits, now: int,
     done = report(timestamp(now), lists, (known, others), found, [path.name for path in texts])
     _put(texts | {folders.rates / REPORT_FILE: json.format(json.encode(done)).decode() + "\n"}, folders)
     return done
+
+
+def _without_known(found: Comparison, differences: Sequence[Difference]) -> Comparison:
+    """Return a comparison in which what a list is known to say differently needs nobody's eye.
+
+    That is so only where the lists do not confirm one another: what both say alike is news, known or not.
+    """
+
+    def known(each: Finding) -> bool:
+        of = [
+            (title.split()[0], each.integration, model, each.key[1]) for title in each.quotes for model in each.models
+        ]
+        return any(difference.explains(*about) for difference in differences for about in of)
+
+    unsure = (Verdict.MISSING, Verdict.DIFFER)
+    findings = (
+        structs.replace(each, verdict=Verdict.EXPLAINED) if each.verdict in unsure and known(each) else each
+        for each in found.findings
+    )
+    return structs.replace(found, findings=tuple(findings))
 
 
 def _not_own(card: RateCard) -> RateCard:

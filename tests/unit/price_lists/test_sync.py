@@ -10,6 +10,7 @@ from support.price_lists import Said
 from proxy.errors import BadConfig
 from proxy.loading.catalogue import Catalogue, load_catalogue
 from proxy.loading.shipped import shipped
+from proxy.price_lists.differences import Difference
 from proxy.price_lists.judge import Limits
 from proxy.price_lists.report import Report, last_report
 from proxy.price_lists.sync import Folders, sync
@@ -138,6 +139,22 @@ def test_jumps_are_told_and_never_written(tmp_path: Path) -> None:
     done = run(tmp_path, listed(gpt41="20", gpt4o="0"))
     assert {(each.models[0], each.verdict) for each in done.quarantined} == {("gpt-4.1", "jump"), ("gpt-4o", "zero")}
     assert price(load_catalogue(rates_dir=tmp_path), "gpt-4.1", "2026-12-24") == "2"
+
+
+def test_a_difference_that_is_known_needs_nobody_s_eye(tmp_path: Path) -> None:
+    one, two = listed()
+    for each, usd in ((one, "0.6"), (two, "0.7")):
+        each._models = each._models | {"gemini": {"flash": ModelRates(("flash",), per_million(input_tokens=usd))}}
+    assert [each.verdict for each in run(tmp_path, [one, two], write=False).quarantined] == ["lists differ"]
+    two.title = "litellm 1"
+    two._models = two._models | {"openai": one._models["openai"] | {"gpt-4.1": ModelRates(("gpt-4.1",), ())}}
+    known = Difference(list="litellm", integration="gemini", models=("fl*",), reason="r", source="s")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("proxy.price_lists.sync.load_differences", lambda _: (known,))
+        assert run(tmp_path, [one, two], write=False).quarantined == ()
+        two._models = two._models | {"gemini": {"flash": ModelRates(("flash",), per_million(input_tokens="0.6"))}}
+        verdicts = [each.verdict for each in run(tmp_path, [one, two], write=False).quarantined]
+    assert verdicts == ["jump"], "what both say alike is news"
 
 
 def test_an_integration_that_a_list_does_not_know_is_not_compared(tmp_path: Path) -> None:
