@@ -31,10 +31,12 @@ from proxy.errors import BadConfig
 from proxy.ids import Ulids
 from proxy.jobs.certificate import keep_certificate
 from proxy.jobs.last_used import keep_last_used
+from proxy.jobs.later import keep_looking
 from proxy.jobs.rates_sync import keep_syncing
 from proxy.jobs.recovery import recover
 from proxy.jobs.vitals import Vitals, keep_measuring
 from proxy.jobs.watch import keep_watch
+from proxy.later import resume
 from proxy.ledger.call import Outcome
 from proxy.loading.catalogue import Catalogue, check_upstreams, load_catalogue
 from proxy.loading.certificate import Certificate
@@ -47,7 +49,15 @@ from proxy.loading.yaml import read_yaml
 from proxy.logs import form_of, set_level, start_logging
 from proxy.metrics import Metrics
 from proxy.observers import tracers, warn_of_cap, watchers
-from proxy.panel import Commits, begin_at_zero, connect_calls, connect_ledger, connect_process, connect_rates
+from proxy.panel import (
+    Commits,
+    begin_at_zero,
+    connect_calls,
+    connect_later,
+    connect_ledger,
+    connect_process,
+    connect_rates,
+)
 from proxy.price_lists.report import last_report
 from proxy.providers.integration import Integration, Policy
 from proxy.providers.route import House
@@ -68,6 +78,7 @@ from proxy.tenants.actor import Actor
 from proxy.tenants.key import SECRET_BYTES, SECRET_PREFIX
 from proxy.upstream.client import HttpUpstream, Patience
 from proxy.upstream.signers.shelf import Signers
+from proxy.waiting import Waiting
 from proxy.web.edge import edge_runner
 from proxy.web.limits import EdgeLimits
 from proxy.web.operator.app import operator_app
@@ -184,6 +195,7 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         listeners.push_async_callback(jobs.drain, 0)
         _ = jobs.start(reloader.keep_reloading(hung_up), name="reload")
         _ = jobs.start(rates_sync_job(house, reloader, syncer), name="rates sync")
+        _ = jobs.start(keep_looking(lambda: house.doors), name="later")
         if certificate:
             _ = jobs.start(keep_certificate(certificate), name="certificate")
         house.readiness.ready()
@@ -277,6 +289,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
             call_age_s_max=limits.call_age_s_max,
             top_up_url=f"{settings.public_url}/billing",
             watchers=watchers(settings, *tracers(stack, settings)),
+            waiting=Waiting(limits.later_first_look_s),
         )
         now, token = InForce(doors, upstream, catalogue), admin_token(settings)
         house = Opened(now, store, books, journal, sandboxes, clock, ids, readiness, token)
@@ -285,6 +298,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
         connect_process(metrics, readiness, lambda: house.now.upstream)
         connect_rates(metrics, store.rate_card, lambda: house.now.catalogue.oldest_check, clock)
         connect_calls(metrics, doors.running, clock)
+        connect_later(metrics, doors.waiting, clock)
         connect_ledger(metrics, store, journal, commits, vitals)
         jobs = Tasks()
         stack.push_async_callback(jobs.drain, 0)
@@ -362,6 +376,8 @@ async def recover_all(house: Opened) -> None:
             found.by_checkpoint,
             found.unseen,
         )
+    if waited_for := await resume(house.doors):
+        _log.info("%d pieces of work that finish later are waited for", waited_for)
 
 
 async def drain(house: Opened, grace_s: float) -> None:

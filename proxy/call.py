@@ -11,6 +11,8 @@
     settle          end the hold, write the entry, in one transaction
     answer          and only then the last byte
 
+Work that finishes later (`later.py`) leaves with an answer that only names it: its hold goes on, and ends with it.
+
 Nothing before `hold` leaves a trace, so whoever is refused there was never charged. From `hold` on the call is seen
 through even if its caller leaves, and `finish` is the only way in which it ends, whatever happens: end of stream,
 caller gone, provider gone, time up, shutdown, or a fault of ours.
@@ -21,10 +23,10 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
-from urllib.parse import unquote
 
 from msgspec import Struct
 
+from proxy import later
 from proxy.bounds.asking import Need
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
@@ -34,6 +36,7 @@ from proxy.errors import LedgerUnavailable, Refusal, Refused
 from proxy.ledger.bill import Bill, write_bill
 from proxy.ledger.call import CallRecord, Ending, Outcome, Receipt
 from proxy.ledger.hold import Hold
+from proxy.ledger.work import OpenWork, Work
 from proxy.metrics import Metrics
 from proxy.providers.envelope import Envelope
 from proxy.providers.json_path import matches
@@ -49,6 +52,7 @@ from proxy.steps.invoke import invoke
 from proxy.steps.meter import Own, begin_relay
 from proxy.steps.price import price_call
 from proxy.steps.settle import settle
+from proxy.steps.survey import survey
 from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
 from proxy.upstream.door import Failure, Headers, UpstreamFailed
@@ -105,6 +109,9 @@ class Call:
         self.interruptible = False
         self.held: Hold | None = None
         self.relay: Relayed | None = None
+        self.lot = ""
+        self.work: Work | None = None
+        self.observed: OpenWork | None = None
 
 
 class End(Struct, frozen=True):
@@ -134,8 +141,13 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
         admit_holder(call.route, call.holder)
         body = await sink.read_body()
         call.permit = await authorize(call.route, call.holder, body, doors.directory, call.head)
-        if not call.route.endpoint.free:
+        if call.route.endpoint.many is not None:
+            surveyed = await survey(head, call.permit, doors.directory, date_of(call.started_at))
+            call.permit, call.need, call.lot = surveyed.permit, surveyed.need, surveyed.lot
+        elif not call.route.endpoint.free:
             call.need = estimate(call.permit, date_of(call.started_at))
+        if call.route.endpoint.objects.deletes:
+            await later.may_delete(call.route, doors)
     except Refused as refused:
         _ = await finish(call, End(Outcome.REFUSED, refused), doors)
         return
@@ -194,6 +206,9 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
     why = Outcome.CALLER_GONE if gone(call) else doors.running.why(call)
     if why is not None:
         return interrupted(why, unseen=False)
+    if permit.route.endpoint.objects.tells:
+        integration, object_id = permit.route.integration.name, object_of(permit.route)
+        call.observed = await doors.directory.work_behind(integration, object_id)
     sent = call.marks.sent = doors.clock.monotonic()
     doors.metrics.overhead.observe(sent - call.began)
     invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
@@ -222,14 +237,17 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
 async def finish(call: Call, end: End, doors: Doors) -> End:
     """End the call: price what was seen, settle it, and only then let the last byte go. Returns how it ended."""
     bill, receipt = None, None
-    if call.held is not None and call.permit is not None:
+    if call.work is not None and call.work.call == call.id:
+        closed = await leave_work(call, call.work, doors)
+        bill, receipt = (closed.bill, closed.receipt) if closed is not None else (None, None)
+    elif call.held is not None and call.permit is not None:
         ending_at = call.marks.ending = doors.clock.monotonic()
         try:
             bill = bill_of(call, call.permit, call.held, end)
         except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
             _log.exception("call %s cannot be priced", call.id)
             end = broken()
-        unseen = end.unseen or (bill is not None and bill.certainty is Certainty.NONE)
+        unseen = call.work is None and (end.unseen or (bill is not None and bill.certainty is Certainty.NONE))
         ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, unseen=unseen)
         try:
             receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks, doors.metrics.count_late)
@@ -245,6 +263,9 @@ async def finish(call: Call, end: End, doors: Doors) -> End:
         doors.metrics.lag.observe(settled_at - ending_at)
     elif call.holder is not None:
         doors.ledger.record(record_of(call, end, doors))
+        if call.observed is not None:
+            closed = await leave_work(call, call.observed.work, doors)
+            bill, receipt = (closed.bill, closed.receipt) if closed is not None else (None, None)
     count(call, end, bill, receipt, doors.metrics)
     try:
         await answer(call, end, bill, receipt, doors)
@@ -277,17 +298,38 @@ def envelope_of(call: Call) -> Envelope:
     return call.address.integration.envelope if call.address is not None else PLAIN
 
 
+async def leave_work(call: Call, work: Work, doors: Doors) -> later.Closed | None:
+    """Hand over the work that a call has made or has asked about; if it is seen to be over, it is closed at once."""
+    relay = call.relay
+    reading = relay.reading() if relay is not None and relay.status < 400 else None
+    try:
+        if call.observed is not None:
+            return await later.observe(call.observed, reading, doors) if reading is not None else None
+        if call.held is not None and call.route is not None and call.route.endpoint.later is not None:
+            return await later.leave(work, call.held, call.route.endpoint.later, reading, doors)
+    except Exception:  # noqa: BLE001  # whatever broke in us, the work is looked at again, and the answer goes out
+        _log.exception("the work %s of call %s cannot be closed now", work.object, work.call)
+    return None
+
+
 async def forget(route: Route, doors: Doors) -> None:
     """Forget an object that was deleted. If that fails it keeps its owner, and the provider says that it is gone."""
     try:
-        await doors.ledger.disown(route.integration.name, unquote(route.parameters[route.endpoint.objects.at]))
+        await doors.ledger.disown(route.integration.name, object_of(route))
     except LedgerUnavailable as error:
         _log.warning("a deleted object of %s keeps its owner: %s", route.integration.name, error)
+
+
+def object_of(route: Route) -> str:
+    """Return the id of the object that a route names."""
+    return route.endpoint.objects.named_by(route.parameters)
 
 
 def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
     """Price what was seen of the answer; None if there is nothing that a tenant could be asked for."""
     relay = call.relay
+    if call.work is not None:
+        return None  # what it named is another call's work, and paid for there
     stopped = end.outcome is Outcome.CALLER_GONE and end.unseen
     if relay is None:
         return price_call(permit, held, None, input_at_least=True) if stopped else None
@@ -308,7 +350,7 @@ def watch(call: Call, doors: Doors) -> None:
     """Look after a running call, once a second: stop it if it is too old, keep what was seen if that is news."""
     if doors.clock.monotonic() - call.began > doors.call_age_s_max:
         doors.running.interrupt(call, Outcome.TIMED_OUT)
-    if call.held is None or call.relay is None or call.permit is None:
+    if call.held is None or call.relay is None or call.permit is None or call.work is not None:
         return
     news = call.relay.news()
     if news is None:
@@ -322,15 +364,27 @@ def watch(call: Call, doors: Doors) -> None:
 
 
 def owner(call: Call, permit: Permit, doors: Doors) -> Own | None:
-    """Return what records the objects that this answer makes, before their names are relayed; None if it makes none."""
+    """Return what records the objects that this answer makes, before their names are relayed; None if it makes none.
+
+    Work that finishes later takes the call's hold with it. What an answer about such work names, the work has made.
+    """
     rule = permit.route.endpoint.objects
-    if not rule.creates or (rule.unless is not None and matches(permit.body, rule.unless)):
+    makes = later.makes_work(permit)
+    kept = rule.creates and not (rule.unless is not None and matches(permit.body, rule.unless))
+    if not kept and makes is None:
         return None
     integration, tenant = permit.route.integration.name, permit.holder.tenant.id
 
     async def own(found: Sequence[tuple[str, str]]) -> None:
         now = doors.clock.now()
-        await doors.ledger.own([OwnedObject(integration, name, tenant, kind, call.id, now) for kind, name in found])
+        if call.observed is not None:
+            await doors.ledger.own(later.made_by(call.observed.work, found, now))
+            return
+        objects = [OwnedObject(integration, name, tenant, kind, call.id, now, None, call.lot) for kind, name in found]
+        if makes is None or call.work is not None:
+            await doors.ledger.own(objects)
+        else:
+            call.work = await later.entrust(call.id, permit, makes, objects, doors)
 
     return own
 
@@ -385,13 +439,13 @@ def count(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, metr
     """Tell Prometheus."""
     if end.fault is not None:
         metrics.refusals.add(1, end.fault.refusal.code)
-    if call.route is None:
-        return
+    if call.route is None or (call.work is not None and call.work.call == call.id):
+        return  # work that finishes later is counted when it is over
     integration, endpoint = call.route.integration.name, call.route.endpoint.name
     metrics.calls.add(1, integration, endpoint, end.outcome.value)
     if call.relay is not None and call.relay.reading().invalid:
         metrics.invalid.add(1, integration)
-    if receipt is not None:
+    if receipt is not None and call.held is not None:
         metrics.count_receipt(integration, end.outcome.value, receipt)
     if bill is not None and call.held is not None:
         metrics.count_bill(bill, call.held)
@@ -401,7 +455,8 @@ def tell(call: Call, end: End, bill: Bill | None, receipt: Receipt | None, doors
     """Tell whoever watches, once the caller has its answer. What they do with it can harm no call."""
     if not doors.watchers.anybody:
         return
-    watchers = doors.watchers.of(usual=usual(end.outcome, call.held, bill, receipt))
+    as_usual = usual(end.outcome, call.held, bill, receipt) or (call.work is not None and end.fault is None)
+    watchers = doors.watchers.of(usual=as_usual)
     if not watchers:
         return
     report = report_of(call, end, bill, receipt, doors)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proxy.clock import Clock
 from proxy.ids import Ids
@@ -18,6 +18,7 @@ from proxy.steps.settle import Journal
 from proxy.store.doors import Directory, Ledger
 from proxy.tasks import Tasks
 from proxy.upstream.door import Upstream
+from proxy.waiting import Waiting
 from proxy.watching.report import Watchers
 
 
@@ -119,3 +120,4 @@ class Doors(Struct, frozen=True):
     call_age_s_max: float
     top_up_url: str
     watchers: Watchers = Watchers()
+    waiting: Waiting = field(default_factory=Waiting)

@@ -32,6 +32,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._make_calls()
         self._make_money()
+        self._make_later()
         self._make_ledger()
         self._make_process()
 
@@ -80,6 +81,20 @@ class Metrics:
         self.held = dial("held_usd", "USD on hold by running calls.")
         self.open_holds = dial("open_holds", "Holds of running calls.")
         self.rates_age = dial("rates_age_seconds", "Age of the rates by the date they were checked.")
+
+    def _make_later(self) -> None:
+        dial = self._dial
+        self.looks = self._counter(
+            "later_looks",
+            "Looks at work that finishes later, by what they found: runs, done, failed, unknown, unseen.",
+            "integration",
+            "outcome",
+        )
+        self.later_open = dial(
+            "later_open", "Work that finishes later and is not over, as far as known.", "integration"
+        )
+        self.later_oldest = dial("later_oldest_seconds", "Age of the oldest work that is not over; 0 if there is none.")
+        self.later_overdue = dial("later_overdue", "Work that its provider must have ended by its own deadline.")
 
     def _make_ledger(self) -> None:
         counter, spread, dial = self._counter, self._spread, self._dial

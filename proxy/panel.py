@@ -2,6 +2,7 @@
 
 import platform
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Protocol
@@ -15,6 +16,7 @@ from proxy.pricing.card import RateCard
 from proxy.providers.integration import Integration
 from proxy.tally import Labels
 from proxy.turns import Session
+from proxy.waiting import Waiting
 from proxy.web.ops import Readiness, Stage
 
 
@@ -100,6 +102,21 @@ def connect_calls(metrics: Metrics, running: Running, clock: Clock) -> None:
     metrics.oldest.reads(oldest)
     metrics.open_holds.reads(lambda: sum(call.held is not None for call in running))
     metrics.held.reads(lambda: usd(sum(call.held.wallet_nanos for call in running if call.held is not None)))
+
+
+def connect_later(metrics: Metrics, waiting: Waiting, clock: Clock) -> None:
+    """Show what work is waited for."""
+
+    def open_work() -> Mapping[Labels, float]:
+        return {(name,): many for name, many in Counter(each.open.work.integration for each in waiting).items()}
+
+    def oldest() -> float:
+        made = [each.open.work.created_at for each in waiting]
+        return max(0.0, (clock.now() - min(made)) / MICROS_PER_SECOND) if made else 0.0
+
+    metrics.later_open.reads(open_work)
+    metrics.later_oldest.reads(oldest)
+    metrics.later_overdue.reads(lambda: sum(each.open.work.deadline_at < clock.now() for each in waiting))
 
 
 def connect_ledger(metrics: Metrics, store: Queue, journal: Endings, commits: Commits, vitals: Vitals) -> None:

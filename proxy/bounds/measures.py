@@ -31,7 +31,8 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True):
     there, a list's elements one by one), `number` (the largest number there; `absent` where there is none) or `call`.
     Each counts `each` units (decimal text), at most `most`; `models` maps globs to another `each`. `times` are
     paths of numbers that multiply. `least` is what is billed anyway, `round_up` that only whole ones are. Seconds of
-    what lies elsewhere (a URL, a file's id) or cannot be read are held as `unknown`. `where` must hold of the request.
+    what lies elsewhere (a URL, a file's id) or cannot be read are held as `unknown`. `where` must hold of the request,
+    and nothing of `unless`.
     """
 
     unit: str
@@ -46,6 +47,7 @@ class Measure(Struct, frozen=True, forbid_unknown_fields=True):
     round_up: bool = False
     unknown: int = 0
     where: Mapping[str, str | None] = {}
+    unless: Mapping[str, str | None] = {}
 
     def __post_init__(self) -> None:
         """Refuse numbers that are none."""
@@ -93,7 +95,9 @@ def measured(body: Any, measures: tuple[Measure, ...], rates: ModelRates, model:
     return [
         _measured(body, measure, model)
         for measure in measures
-        if measure.unit in rates.units and matches(body, measure.where)
+        if measure.unit in rates.units
+        and matches(body, measure.where)
+        and not any(matches(body, {path: value}) for path, value in measure.unless.items())
     ]
 
 

@@ -84,10 +84,11 @@ def worst(
     *,
     date: str,
     region: str | None = None,
+    tiers: frozenset[str] | None = None,
 ) -> Worst:
     """Bound a call. `search` looks through the JSON of `body`, `known` is what named objects hold, `date` the UTC date.
 
-    `region` serves the call, unless the body names others.
+    `region` serves the call, unless the body names others; `tiers` price it, if the request has no say in that.
 
     Raises Refused: `malformed_request` for a field that makes no sense, `unpriced_model` where a unit that
     the call will use has no rate.
@@ -98,7 +99,10 @@ def worst(
         spec,
         prices,
         date,
-        Scope(_tiers(body, spec, model), _names(body, spec.regions) if region is None else frozenset((region,))),
+        Scope(
+            _tiers(body, spec, model) if tiers is None else tiers,
+            _names(body, spec.regions) if region is None else frozenset((region,)),
+        ),
         measure(body, search, spec, model_name, known),
         tools(body, search, spec, model_name),
         allowance(body, spec, model, model_name),

@@ -120,6 +120,10 @@ def _money(document: Document) -> list[tuple[str, object]]:
     else:
         now = "still" if hold["state"] == "held" else f"{hold['state']}, given back at its end"
         told.append(("held", f"{usd(hold['held_nanos'])} USD ({now})"))
+    if document["work"] is not None:
+        work = document["work"]
+        told.append(("belongs to", f"{work['kind']} {work['object']}, made {moment(work['created_at'])}"))
+        told.append(("over there by", moment(work["deadline_at"])))
     if entry is not None:
         told.append(("entry", entry["id"]))
         told.append(("paid", f"{usd(-entry['amount_nanos'])} USD"))
@@ -154,10 +158,11 @@ def _holds(document: Document) -> None:
             moment(h["created_at"]),
             usd(h["held_nanos"]),
             *(h[name] for name in ("integration", "endpoint", "model", "waived")),
+            h["work"] and f"{h['work']['kind']} {h['work']['object']}",
         )
         for h in document["data"]
     ]
-    columns = ("call", "tenant", "since", "held USD", "integration", "endpoint", "model", "waived")
+    columns = ("call", "tenant", "since", "held USD", "integration", "endpoint", "model", "waived", "belongs to")
     table(columns, rows, right=("held USD",))
     click.echo(f"{len(rows)} open, {usd(sum(h['held_nanos'] for h in document['data']))} USD held", err=True)
 

@@ -3,13 +3,14 @@
 A bill is stored as JSON inside the entry, and its text is part of the entry's hash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 
 from msgspec import Struct, field, json
 
 from proxy.errors import FaregateError
 from proxy.ledger.ending import Due
+from proxy.ledger.hold import Hold
 from proxy.money import Quantity
 from proxy.pricing.card import Conditions, RateCard
 from proxy.pricing.cascade import MarginTable
@@ -49,6 +50,35 @@ class Bill(Struct, frozen=True, omit_defaults=True):
     def due(self, *, waived: bool, unasked: int = 0) -> Due:
         """Return what this bill comes to, for the ledger to divide."""
         return Due(self.certainty, self.upstream_cost_nanos, self.charge_nanos, waived, unasked)
+
+
+def draw_up(
+    held: Hold,
+    prices: Prices,
+    model: str,
+    certainty: Certainty,
+    parts: tuple[Part, ...],
+    used: Iterable[Used],
+    reported_cost: str = "",
+) -> Bill:
+    """Price what a call used: `used` is what `parts` say, with their rates; `model` is what the call is said to be."""
+    priced = price(prices, used)
+    return Bill(
+        call=held.call,
+        integration=held.integration,
+        endpoint=held.endpoint,
+        key=held.key,
+        model=model,
+        certainty=certainty,
+        rate_card=held.rate_card,
+        margins=held.margins,
+        parts=parts,
+        lines=priced.lines,
+        upstream_cost_nanos=priced.cost_nanos,
+        charge_nanos=priced.charge_nanos,
+        unpriced=priced.unpriced,
+        reported_cost=reported_cost,
+    )
 
 
 class Unexplained(FaregateError):

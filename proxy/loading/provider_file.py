@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from proxy.bounds.spec import BoundSpec
 from proxy.calls.head import WEBSOCKET
@@ -15,6 +15,7 @@ from proxy.loading.signers import SIGNERS
 from proxy.providers.endpoint import ModelAt, ObjectRule, RefuseRule, UsageSplice
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import RESERVED_NAMES, KeyOut, Regions, UpstreamError
+from proxy.providers.match import Match
 from proxy.providers.request import Takes
 from proxy.providers.session import SessionSpec
 from proxy.providers.signing import SignRule
@@ -40,6 +41,46 @@ class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
     protocols: tuple[str, ...] = ()
 
 
+class ResultsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the answers of work stand that finishes later; see `providers/later.py`."""
+
+    path: str
+    reader: str
+    framing: Framing = Framing.JSON
+    pages: str = ""
+
+
+class LaterFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """Work that finishes later as the file writes it; see `providers/later.py` for what each part means."""
+
+    kind: str
+    look: str
+    done: tuple[str, ...]
+    deadline_s: Annotated[int, Meta(ge=1)]
+    failed: tuple[str, ...] = ()
+    reader: str = ""
+    when: Match | None = None
+    results: ResultsFile | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    tier: str | None = None
+    look_s_most: Annotated[int, Meta(ge=1)] = 300
+    asked: bool = False
+
+
+class ManyFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """Many requests as one; see `providers/many.py`."""
+
+    list: str = ""
+    request: str = ""
+    model: str = ""
+    bound: str = ""
+    file: str = ""
+    upload: str = ""
+    where: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    tiers: tuple[str, ...] = ("batch",)
+
+
 class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     """One route as the file writes it; see `providers/endpoint.py` for what each part means."""
 
@@ -63,6 +104,8 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     service: str = ""
     envelope: str = ""
     session: str = ""
+    later: LaterFile | None = None
+    many: ManyFile | None = None
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):

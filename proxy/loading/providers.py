@@ -15,6 +15,7 @@ from proxy.bounds.spec import BoundSpec
 from proxy.calls.head import WEBSOCKET
 from proxy.errors import BadConfig
 from proxy.loading.faults import Faults
+from proxy.loading.later import Section, later_faults, make_later, make_many, many_faults
 from proxy.loading.mismatch import suggestion
 from proxy.loading.provider_file import (
     METHODS,
@@ -27,7 +28,7 @@ from proxy.loading.provider_file import (
     stripped_headers,
 )
 from proxy.loading.yaml import convert, read_yaml
-from proxy.providers.endpoint import Endpoint
+from proxy.providers.endpoint import Endpoint, parameters_of
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import Integration, KeyOut, Place, Policy, Regions, UpstreamError
 from proxy.providers.session import SessionSpec
@@ -197,6 +198,10 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         template = compile_template(endpoint.path, endpoint.allow)
     except ValueError as error:
         raise BadConfig(str(error)) from None
+
+    def find(section: Section, name: str) -> Any:
+        return _named(section, name, content, files)
+
     made = Endpoint(
         name=endpoint.name,
         method=endpoint.method,
@@ -206,8 +211,8 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         stream=endpoint.stream,
         streams_always=endpoint.streams_always,
         framing=endpoint.framing,
-        reader=_named("reader", endpoint.reader, content, files),
-        bound=_named("bound", endpoint.bound, content, files),
+        reader=find("reader", endpoint.reader),
+        bound=find("bound", endpoint.bound),
         usage_splice=endpoint.usage_splice,
         output_splice=endpoint.output_splice,
         refuse=endpoint.refuse,
@@ -217,6 +222,8 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         service=endpoint.service,
         envelope=_borrowed_envelope(endpoint.envelope, files) if endpoint.envelope else None,
         session=_named("session", endpoint.session, content, files),
+        later=make_later(endpoint, find),
+        many=make_many(endpoint, find),
     )
     _check_endpoint(made)
     return made
@@ -228,21 +235,27 @@ def _check_endpoint(endpoint: Endpoint) -> None:
     if endpoint.method not in METHODS:
         faults.add(f"{endpoint.method!r} is no method; use one of {', '.join(METHODS)}")
     model, session = endpoint.model, endpoint.session
+    bounded = endpoint.bound is not None or endpoint.many is not None
     if (endpoint.method == WEBSOCKET) is not (session is not None):
         faults.add(f"a route is a session if its method is {WEBSOCKET}; add session: ..., or take the other away")
     if session is not None and not endpoint.free:
         for problem in _session_lacks(session, endpoint):
             faults.add(problem)
-    elif not endpoint.free and (endpoint.reader is None or endpoint.bound is None):
+    elif not endpoint.free and (endpoint.reader is None or not bounded):
         faults.add("a metered route needs a reader and a bound; add them, or say free: true")
-    if not endpoint.free and not (model.body or model.path or model.query or model.fixed):
+    named = model.body or model.path or model.query or model.fixed or endpoint.many is not None
+    if not endpoint.free and not named:
         faults.add("a metered route names no model; add model: {body: ...}, {path: ...}, {query: ...} or {fixed: ...}")
-    for name in filter(None, (endpoint.model.path, endpoint.objects.at)):
+    for name in (*parameters_of(endpoint.model.path), *parameters_of(endpoint.objects.at)):
         if name not in parameters:
             known = ", ".join(sorted(parameters)) or "it has none"
             faults.add(f"{name!r} is not a parameter of its path, {endpoint.template.text}; name one of: {known}")
     if endpoint.objects.creates and endpoint.reader is None:
         faults.add("objects can only be recorded by a reader; name one")
+    if endpoint.objects.tells and (endpoint.reader is None or not endpoint.objects.at):
+        faults.add("objects.tells: nothing reads how which object is; name a reader, and objects.at")
+    for problem in (*later_faults(endpoint), *many_faults(endpoint)):
+        faults.add(problem)
     faults.settle()
 
 

@@ -111,6 +111,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     stall_timeout_s: Annotated[Seconds, row("how long a provider may pause within an answer")] = 300
     caller_stall_s: Annotated[Seconds, row("how long a caller may stop reading before it counts as gone")] = 30
     call_age_s_max: Annotated[Seconds, row("the longest life of a call")] = 7200
+    later_first_look_s: Annotated[
+        Seconds, row("how soon work that finishes later is looked at; later on after a tenth of its age")
+    ] = 2
     shutdown_grace_s: Annotated[Seconds, row("how long running calls may go on after a stop was asked for")] = 30
 
 

@@ -1,11 +1,16 @@
 """One route of a provider: where its model and options stand in a request, who reads its usage, what bounds it."""
 
-from typing import Any
+from collections.abc import Mapping
+from string import Formatter
+from urllib.parse import unquote
 
 from msgspec import Struct
 
 from proxy.bounds.spec import BoundSpec
 from proxy.providers.envelope import Envelope
+from proxy.providers.later import Later
+from proxy.providers.many import Many
+from proxy.providers.match import Match
 from proxy.providers.request import Takes
 from proxy.providers.session import SessionSpec
 from proxy.providers.template import Template
@@ -26,19 +31,6 @@ class ModelAt(Struct, frozen=True, forbid_unknown_fields=True):
     query: str = ""
     fixed: str = ""
     after: str = ""
-
-
-class Match(Struct, frozen=True, forbid_unknown_fields=True):
-    """A condition on a request's or an event's JSON: the value at `path` equals, is empty, or is there at all.
-
-    With `other_than` it is there and is anything but that value, whatever its type; with `or_missing` it may lack.
-    """
-
-    path: str
-    equals: Any = None
-    other_than: Any = None
-    empty: bool = False
-    or_missing: bool = False
 
 
 class RefuseRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,17 +54,38 @@ class UsageSplice(Struct, frozen=True, forbid_unknown_fields=True):
     always: bool = False
 
 
+def parameters_of(name: str) -> tuple[str, ...]:
+    """Return the parameters of a path that make a name: the one that it is, or those that it has in braces."""
+    if "{" not in name:
+        return (name,) if name else ()
+    return tuple(each for _, each, _, _ in Formatter().parse(name) if each)
+
+
+def fill(name: str, parameters: Mapping[str, str]) -> str:
+    """Return what a path's parameters make of a name, escapes undone; empty for no name."""
+    if "{" not in name:
+        return unquote(parameters[name]) if name else ""
+    return name.format_map({each: unquote(value) for each, value in parameters.items()})
+
+
 class ObjectRule(Struct, frozen=True, forbid_unknown_fields=True):
     """How a route touches objects that have owners.
 
     `creates` says that the answer's object ids belong to the caller, unless `unless` matches the request.
-    `at` is the path parameter that names an object which the caller must own; `deletes` forgets it afterwards.
+    `at` is the path parameter that names an object which the caller must own (or, with braces, the id made of several:
+    `batches/{batch_id}`); `deletes` forgets it afterwards. `tells` says that the answer tells how the object is, so
+    that work which finishes later may be seen to be over.
     """
 
     creates: bool = False
     unless: Match | None = None
     at: str = ""
     deletes: bool = False
+    tells: bool = False
+
+    def named_by(self, parameters: Mapping[str, str]) -> str:
+        """Return the id of the object that a path names, empty if the route names none."""
+        return fill(self.at, parameters)
 
 
 class Endpoint(Struct, frozen=True):
@@ -83,7 +96,8 @@ class Endpoint(Struct, frozen=True):
     no. `framing` is how its streams are cut into documents whatever their content type. `takes` is None where a request
     is a JSON object, as most are. `service` names the place of the provider that it is at, if not the usual one.
     `envelope` is that of its errors where the route speaks another dialect than its integration does.
-    `session` tells how a WebSocket is metered.
+    `session` tells how a WebSocket is metered. With `later` it makes work that finishes later; with `many` it takes
+    many requests as one.
     """
 
     name: str
@@ -105,3 +119,5 @@ class Endpoint(Struct, frozen=True):
     service: str = ""
     envelope: Envelope | None = None
     session: SessionSpec | None = None
+    later: Later | None = None
+    many: Many | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.providers.endpoint import Match
+from proxy.providers.match import Match
 
 
 def look(body: Any, path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from proxy.bounds.references import references
 from proxy.bounds.search import Search
@@ -10,6 +9,7 @@ from proxy.calls.head import Head
 from proxy.errors import Refusal, refuse
 from proxy.pricing.card import ModelRates
 from proxy.pricing.formula import Prices
+from proxy.providers.endpoint import fill
 from proxy.providers.json_path import look, matches
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.request import Takes, read_request
@@ -52,12 +52,14 @@ async def authorize(
     search = Search(text) if endpoint.bound is not None else None
     named = _named(route, body, search)
     known = await _known(route, holder, named, directory) if named else {}
+    if endpoint.many is not None:  # what the requests are is found out by the survey
+        return Permit(route, holder, raw, body, search, "", False, None, _prices(route, holder, directory), known)
     if endpoint.free:
         return Permit(route, holder, raw, body, search, "", False, None, None, known)
     model = _model(route, body)
     if not holder.key.allows_model(model):
         refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
-    prices = Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
+    prices = _prices(route, holder, directory)
     rates = _rates(prices, model)
     return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known, route.region)
 
@@ -86,7 +88,7 @@ def _read(takes: Takes, route: Route, raw: bytes, head: Head | None) -> tuple[Ma
 def _model(route: Route, body: Mapping[str, Any]) -> str:
     where = route.endpoint.model
     if where.path:
-        model: object = unquote(route.parameters[where.path])
+        model: object = fill(where.path, route.parameters)
     elif where.query:
         model = next(iter(query_values(route.query, where.query)), None)
     elif where.body:
@@ -116,6 +118,10 @@ def _streamed(route: Route, body: Mapping[str, Any]) -> bool:
     return endpoint.streams_always if value is None else bool(value)
 
 
+def _prices(route: Route, holder: KeyHolder, directory: Directory) -> Prices:
+    return Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
+
+
 def _rates(prices: Prices, model: str) -> ModelRates:
     rates = prices.card.find(prices.integration, model)
     if rates is None:
@@ -130,9 +136,8 @@ def _rates(prices: Prices, model: str) -> ModelRates:
 def _named(route: Route, body: Mapping[str, Any], search: Search | None) -> list[str]:
     """Return the ids of the objects that the request names."""
     named = []
-    at = route.endpoint.objects.at
-    if at:
-        named.append(unquote(route.parameters[at]))
+    if route.endpoint.objects.at:
+        named.append(route.endpoint.objects.named_by(route.parameters))
     if route.endpoint.bound is not None and search is not None and body:
         named.extend([object_id for _, object_id in references(body, search, route.endpoint.bound)])
     return named

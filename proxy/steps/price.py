@@ -5,15 +5,15 @@ of output that were seen, and the bytes of the request's text. Where nothing was
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 from proxy.bounds.measures import Measured, added, measured, variant
 from proxy.bounds.text import text_bytes
-from proxy.ledger.bill import Bill, Part
+from proxy.ledger.bill import Bill, Part, draw_up
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity, ceil_div
 from proxy.pricing.card import Conditions, ModelRates
-from proxy.pricing.formula import Used, price
+from proxy.pricing.context import context_of
+from proxy.pricing.formula import Used
 from proxy.providers.permit import Permit
 from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
@@ -35,37 +35,10 @@ def price_call(permit: Permit, held: Hold, reading: Reading | None, *, input_at_
     model = reading.model or permit.model
     parts = [_part(permit, held, reading, model, quantities)] if quantities else []
     parts += [_part(permit, held, reading, other, used) for other, used in reading.other_models.items()]
-    return _bill(permit, held, reading, model, certainty, tuple(part for part, _ in parts), [used for _, used in parts])
-
-
-def _bill(
-    permit: Permit,
-    held: Hold,
-    reading: Reading,
-    model: str,
-    certainty: Certainty,
-    parts: tuple[Part, ...],
-    used: list[Used],
-) -> Bill:
     if permit.prices is None:
         raise ValueError("a call without prices has no bill")
-    priced = price(permit.prices, used)
-    return Bill(
-        call=held.call,
-        integration=held.integration,
-        endpoint=held.endpoint,
-        key=held.key,
-        model=model,
-        certainty=certainty,
-        rate_card=held.rate_card,
-        margins=held.margins,
-        parts=parts,
-        lines=priced.lines,
-        upstream_cost_nanos=priced.cost_nanos,
-        charge_nanos=priced.charge_nanos,
-        unpriced=priced.unpriced,
-        reported_cost=reading.reported_cost,
-    )
+    of = tuple(part for part, _ in parts)
+    return draw_up(held, permit.prices, model, certainty, of, [used for _, used in parts], reading.reported_cost)
 
 
 def _part(
@@ -91,16 +64,6 @@ def _tier(permit: Permit, reading: Reading, rates: ModelRates) -> str | None:
     if reading.tier is not None or bound is None or not bound.variants:
         return reading.tier
     return variant(permit.body, bound.variants, rates)
-
-
-def context_of(quantities: Mapping[str, Quantity]) -> int:
-    """Return the prompt's tokens: what context tiers are chosen by."""
-    return sum([int(quantity) for unit, quantity in quantities.items() if _in_context(unit)])
-
-
-@lru_cache(maxsize=1024)  # a memo of a pure function: units are declared in data, a few dozen
-def _in_context(unit: str) -> bool:
-    return unit.endswith("_tokens") and unit.startswith(("input_", "cache_read_", "cache_write_"))
 
 
 def _some(unit: str, tokens: int) -> dict[str, Quantity]:

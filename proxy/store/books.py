@@ -15,6 +15,7 @@ from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
 from proxy.ledger.report import By, Report
+from proxy.ledger.work import Work
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.store.doors import Verdict
@@ -75,7 +76,8 @@ class ExposureRow(Struct, frozen=True):
 class Story(Struct, frozen=True):
     """All that is kept of one call. `record` is None while it runs, `hold` if it never had one, `entry` without a bill.
 
-    One of the first two is there. `balance_before` is what its tenant's wallet had when the call began.
+    One of the first two is there. `work` is what finishes later, and its hold with it.
+    `balance_before` is what its tenant's wallet had when the call began.
     """
 
     record: CallRecord | None
@@ -83,6 +85,7 @@ class Story(Struct, frozen=True):
     entry: Entry | None
     exposures: tuple[Exposure, ...]
     balance_before: int
+    work: Work | None = None
 
     @property
     def of(self) -> CallRecord | Hold:
@@ -133,6 +136,10 @@ class Books(Protocol):
 
     async def holds(self, tenant: str) -> Sequence[Hold]:
         """Return open holds, oldest first, of one tenant or, if it is empty, of all."""
+        ...
+
+    async def open_work(self, tenant: str) -> Sequence[Work]:
+        """Return the work that open holds belong to, of one tenant or, if it is empty, of all."""
         ...
 
     async def exposures(self, query: ExposureQuery) -> Sequence[ExposureRow]:

@@ -12,6 +12,7 @@ from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short, Wallet
+from proxy.ledger.work import OpenWork, Work
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable, Slot
 from proxy.tenants.actor import HOUSE, Actor
@@ -22,7 +23,8 @@ from proxy.tenants.tenant import Tenant, TenantState
 class OwnedObject(Struct, frozen=True):
     """An object at a provider, and the tenant that made it through Faregate.
 
-    `tokens` is what continuing from it may add to a request's input; None while it is not known.
+    `tokens` is what continuing from it may add to a request's input; None while it is not known. `lot` is what a file
+    can cost as a batch (`proxy/bounds/lot.py`), as JSON; empty for all other objects.
     """
 
     integration: str
@@ -32,6 +34,7 @@ class OwnedObject(Struct, frozen=True):
     call: str
     created_at: int
     tokens: int | None = None
+    lot: str = ""
 
 
 class Ledger(Protocol):
@@ -80,12 +83,23 @@ class Ledger(Protocol):
         """Record who made these objects, before anything that names them is relayed. The first owner stays."""
         ...
 
+    async def entrust(self, work: Work, objects: Sequence[OwnedObject]) -> Work:
+        """Let a call's hold belong to an object from now on, and record what the call made, in one transaction.
+
+        Returns whose work the object is: another's, if a call before it made the same one. Raises NoHold if the call
+        never had a hold, InvariantBroken if it is another tenant's.
+        """
+        ...
+
     async def disown(self, integration: str, object_id: str) -> None:
         """Forget an object that its owner deleted."""
         ...
 
     async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
-        """Return the holds of workers that are gone, oldest first: what recovery must end."""
+        """Return the holds of workers that are gone, oldest first: what recovery must end.
+
+        Holds of work that finishes later are not among them: they end with it.
+        """
         ...
 
     @property
@@ -119,6 +133,21 @@ class Directory(Protocol):
 
     async def owned(self, integration: str, object_id: str) -> OwnedObject | None:
         """Return an object that was made through Faregate, or None."""
+        ...
+
+    async def tables(self, rate_card: str, margins: int) -> tuple[RateCard, MarginTable]:
+        """Return the rate card and the margin table of these versions: what a call was held with.
+
+        Raises InvariantBroken for a card that is not kept.
+        """
+        ...
+
+    async def open_work(self) -> Sequence[OpenWork]:
+        """Return all work that is not over, oldest first."""
+        ...
+
+    async def work_behind(self, integration: str, object_id: str) -> OpenWork | None:
+        """Return the work that is not over and that an object is, or comes from; None if there is none."""
         ...
 
 

@@ -47,6 +47,7 @@ def measure(spec: ReaderSpec, seen: Seen, complete: bool, unparsed: bool) -> Rea
         object_ids=tuple(seen.object_ids),
         reported_cost=cost,
         delivered=seen.delivered,
+        state=seen.state,
     )
 
 

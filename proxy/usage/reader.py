@@ -77,6 +77,11 @@ class Reader:
             return True  # a frame says how long it is
         return self._expected is Framing.NDJSON and bool(self._spec.end)
 
+    def take_answers(self) -> list[Reading]:
+        """Hand over the whole answers that were read since the last time, one by one: nothing is kept of them here."""
+        taken, self._answers = self._answers, []
+        return taken
+
     def see_headers(self, headers: Iterable[tuple[str, str]]) -> None:
         """Take the numbers that the answer's head reports; what is no number there is nothing of ours."""
         named = {header.lower(): name for name, header in self._spec.headers.items()}

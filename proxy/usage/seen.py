@@ -31,6 +31,7 @@ class Seen:
         "region",
         "reported",
         "sizes",
+        "state",
         "tiers",
         "usage",
     )
@@ -48,6 +49,7 @@ class Seen:
         self.failed = False
         self.tiers: dict[int, str] = {}
         self.region = ""
+        self.state = ""
         self.distinct: dict[str, dict[str | int, None]] = {}
         self.sizes: dict[str, int] = {}
         self.numbers: dict[str, Any] = {}
@@ -124,6 +126,11 @@ class Seen:
         """The answer names the region that served it."""
         if type(value) is str:
             self.region = value
+
+    def see_state(self, value: Any) -> None:
+        """The answer says how far what it tells of has come: a word, or that it is done."""
+        if type(value) is str or type(value) is bool or type(value) is int:
+            self.state = value if type(value) is str else str(value).lower()
 
     def see_item(self, unit: str, value: Any) -> None:
         """Something that is counted once, by what names it."""

@@ -177,8 +177,9 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
     in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
     it. Streams of events that are `unmarked` have neither: they are over when the connection is. Without `final` any
-    usage is the last word. `details` maps a list in the usage object to the count it splits. With `adds` the usage
-    objects of a stream are of different calls, and are added up; else a later one replaces an earlier, field by field.
+    usage is the last word. `state` are paths in the document, too: of the word for how far work that finishes later
+    has come. `details` maps a list in the usage object to the count it splits. With `adds` the usage objects of a
+    stream are of different calls, and are added up; else a later one replaces an earlier, field by field.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
@@ -202,6 +203,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     cost: Cost | None = None
     objects: tuple[Objects, ...] = ()
     inside: str = ""
+    state: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     packed_output: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
@@ -277,6 +279,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         yield from ((path, Seen.see_failure) for path in self.failed)
         yield from ((path, Seen.see_end) for path in self.end)
         yield from ((path, Seen.see_final) for path in self.final)
+        yield from ((path, Seen.see_state) for path in self.state)
 
 
 def _any_of(globs: tuple[str, ...]) -> "re.Pattern[str] | None":

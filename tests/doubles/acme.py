@@ -17,9 +17,10 @@ from proxy.calls.head import Head
 from proxy.ledger.hold import Hold
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Prices
-from proxy.providers.endpoint import Endpoint, Match, ModelAt, ObjectRule, UsageSplice
+from proxy.providers.endpoint import Endpoint, ModelAt, ObjectRule, UsageSplice
 from proxy.providers.envelope import Envelope
 from proxy.providers.integration import Integration, KeyOut, UpstreamError
+from proxy.providers.match import Match
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.route import House, Route
 from proxy.providers.template import compile_template

@@ -19,6 +19,7 @@ from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldRequest, HoldState
 from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short, Wallet
+from proxy.ledger.work import OpenWork, Work
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable, Slot
 from proxy.store.doors import AuditFilter, AuditRecord, Held, MarginRow, OwnedObject, Verdict, WalletView
@@ -42,6 +43,7 @@ class ModelStore:
         self._receipts: dict[str, Receipt] = {}
         self._exposures: list[Exposure] = []
         self._objects: dict[tuple[str, str], OwnedObject] = {}
+        self._work: dict[tuple[str, str], Work] = {}
         self._margins: list[MarginRow] = []
         self._caps: dict[CapPlace, Cap] = {}
         self._lifted: dict[CapPlace, str] = {}
@@ -181,11 +183,22 @@ class ModelStore:
             if first.tenant == made.tenant and made.tokens is not None:
                 self._objects[made.integration, made.id] = structs.replace(first, tokens=made.tokens)
 
+    async def entrust(self, work: Work, objects: Sequence[OwnedObject]) -> Work:
+        if self._find(work.call).tenant != work.tenant:
+            raise InvariantBroken(work.call)
+        if work.call not in {each.call for each in self._work.values()}:
+            self._work.setdefault((work.integration, work.object), work)
+        if (work.integration, work.object) not in self._work:
+            raise InvariantBroken(work.call)
+        await self.own(objects)
+        return self._work[work.integration, work.object]
+
     async def disown(self, integration: str, object_id: str) -> None:
         self._objects.pop((integration, object_id), None)
 
     async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
-        return [hold for hold in await self.holds() if hold.epoch < before_epoch]
+        entrusted = {work.call for work in self._work.values()}
+        return [hold for hold in await self.holds() if hold.epoch < before_epoch and hold.call not in entrusted]
 
     # The directory.
 
@@ -210,6 +223,20 @@ class ModelStore:
 
     async def owned(self, integration: str, object_id: str) -> OwnedObject | None:
         return self._objects.get((integration, object_id))
+
+    async def tables(self, rate_card: str, margins: int) -> tuple[RateCard, MarginTable]:
+        if rate_card not in self._cards:
+            raise InvariantBroken(rate_card)
+        last = {row.slot: row.pct for row in self._margins if row.version <= margins}
+        return self._cards[rate_card], MarginTable(margins, {s: Decimal(p) for s, p in last.items() if p is not None})
+
+    async def open_work(self) -> Sequence[OpenWork]:
+        found = [OpenWork(work, self._holds[work.call]) for work in self._work.values()]
+        return sorted((each for each in found if each.hold.state == "held"), key=lambda each: each.work.call)
+
+    async def work_behind(self, integration: str, object_id: str) -> OpenWork | None:
+        made = self._objects.get((integration, object_id))
+        return next((each for each in await self.open_work() if made and each.work.call == made.call), None)
 
     # The registry.
 

@@ -34,6 +34,7 @@ from proxy.doors import Doors, Running
 from proxy.ledger.call import CallRecord, Ending, Receipt
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Short
+from proxy.ledger.work import Work
 from proxy.metrics import Metrics
 from proxy.providers.endpoint import ObjectRule
 from proxy.providers.integration import Policy
@@ -160,6 +161,12 @@ class Watched:
         await self.trail.step("own")
         await super().own(objects)  # type: ignore[misc]  # the store comes next in line
         await self.trail.step(f"owned {' '.join(made.id for made in objects)}")
+
+    async def entrust(self, work: Work, objects: Sequence[OwnedObject]) -> Work:
+        await self.trail.step("entrust")
+        mine: Work = await super().entrust(work, objects)  # type: ignore[misc]  # the store comes next in line
+        await self.trail.step(f"entrusted {work.object}")
+        return mine
 
     async def disown(self, integration: str, object_id: str) -> None:
         await self.trail.step(f"disown {object_id}")

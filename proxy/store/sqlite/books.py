@@ -15,6 +15,7 @@ from proxy.ledger.call import CallRecord
 from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold
 from proxy.ledger.report import By, Report
+from proxy.ledger.work import Work
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.store.books import EVER, CallQuery, EntryQuery, ExposureQuery, ExposureRow, Progress, Span, Story
@@ -22,7 +23,7 @@ from proxy.store.doors import Verdict
 from proxy.store.sql.queries import load
 from proxy.store.sqlite.connect import connect_reader
 from proxy.store.sqlite.reader import Reader
-from proxy.store.sqlite.rows import margin_table, to_call, to_entry, to_exposure, to_hold, to_margin
+from proxy.store.sqlite.rows import margin_table, to_call, to_entry, to_exposure, to_hold, to_margin, to_work
 from proxy.store.sqlite.verify import verify_file
 
 PAGE = 100
@@ -49,6 +50,8 @@ class BooksSql(Struct, frozen=True, forbid_unknown_fields=True):
     call: str
     hold: str
     open_holds: str
+    work: str
+    open_work: str
     call_exposures: str
     exposures: str
     rate_card: str
@@ -117,12 +120,14 @@ class SqliteBooks:
             raise _not_found(f"call {call}")
         entry = await reader.one(BOOKS.call_entry, (call,))
         exposures = await reader.all(BOOKS.call_exposures, (call,))
+        work = await reader.one(BOOKS.work, (call,))
         story = Story(
             None if record is None else to_call(record),
             None if hold is None else to_hold(hold),
             None if entry is None else to_entry(entry),
             tuple(to_exposure(row) for row in exposures),
             0,
+            None if work is None else to_work(work),
         )
         balance = await reader.one(BOOKS.balance_at, (story.of.tenant, story.began_at))
         return structs.replace(story, balance_before=0 if balance is None else balance[0])
@@ -130,6 +135,10 @@ class SqliteBooks:
     async def holds(self, tenant: str) -> Sequence[Hold]:
         """Return open holds, oldest first."""
         return [to_hold(row) for row in await self._reader.all(BOOKS.open_holds, (tenant,))]
+
+    async def open_work(self, tenant: str) -> Sequence[Work]:
+        """Return what open holds belong to."""
+        return [to_work(row) for row in await self._reader.all(BOOKS.open_work, (tenant,))]
 
     async def exposures(self, query: ExposureQuery) -> Sequence[ExposureRow]:
         """Return exposures, newest first."""

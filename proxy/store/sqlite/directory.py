@@ -4,19 +4,20 @@ This process is the only one that writes, so what is cached is current: every de
 a margin says so here as soon as it is committed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from msgspec import structs
+from msgspec import json, structs
 
-from proxy.errors import LedgerUnavailable
+from proxy.errors import InvariantBroken, LedgerUnavailable
 from proxy.ledger.wallet import Wallet
+from proxy.ledger.work import OpenWork
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.store.doors import MarginRow, OwnedObject
 from proxy.store.sqlite.doorway import Doorway
-from proxy.store.sqlite.rows import margin_table, to_key, to_object, to_tenant, to_wallet
+from proxy.store.sqlite.rows import margin_table, to_key, to_margin, to_object, to_open_work, to_tenant, to_wallet
 from proxy.store.sqlite.statements import DIRECTORY
 from proxy.tenants.key import KeyHolder
 
@@ -84,6 +85,29 @@ class SqliteDirectory(Doorway):
         """Return an object that was made through Faregate, or None."""
         row = await self._parts.calls.one(DIRECTORY.find_object, (integration, object_id))
         return None if row is None else to_object(row)
+
+    async def open_work(self) -> Sequence[OpenWork]:
+        """Return all work that is not over, oldest first."""
+        return [to_open_work(row) for row in await self._parts.calls.all(DIRECTORY.open_work, ())]
+
+    async def work_behind(self, integration: str, object_id: str) -> OpenWork | None:
+        """Return the work that is not over and that an object is, or comes from."""
+        row = await self._parts.calls.one(DIRECTORY.work_behind, (integration, object_id))
+        return None if row is None else to_open_work(row)
+
+    async def tables(self, rate_card: str, margins: int) -> tuple[RateCard, MarginTable]:
+        """Return the rate card and the margins that a call was held with; those in force are at hand."""
+        card, table = self.rate_card(), self._margins
+        if card.version != rate_card:
+            row = await self._parts.calls.one(DIRECTORY.rate_card, (rate_card,))
+            if row is None:
+                raise InvariantBroken(f"the rate card {rate_card} is not kept")
+            card = json.decode(row[0], type=RateCard)
+        if table.version != margins:
+            table = margin_table(
+                [to_margin(row) for row in await self._parts.calls.all(DIRECTORY.margins, (margins,))], margins
+            )
+        return card, table
 
     def _put_in_force(self, card: RateCard, margins: Iterable[MarginRow]) -> None:
         """Take what was found when the store was opened."""

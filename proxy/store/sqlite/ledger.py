@@ -8,6 +8,7 @@ from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short
+from proxy.ledger.work import Work
 from proxy.store.doors import OwnedObject
 from proxy.store.sqlite import verbs
 from proxy.store.sqlite.batch import Need
@@ -72,10 +73,14 @@ class SqliteLedger(Doorway):
         """Record who made these objects."""
         await self._parts.writer.submit(lambda batch: verbs.own(batch, objects))
 
+    async def entrust(self, work: Work, objects: Sequence[OwnedObject]) -> Work:
+        """Let a call's hold belong to an object from now on. Raises NoHold if the call never had one."""
+        return await self._parts.writer.submit(lambda batch: verbs.entrust(batch, work, objects), Need(work.call))
+
     async def disown(self, integration: str, object_id: str) -> None:
         """Forget an object that its owner deleted."""
         await self._parts.writer.submit(lambda batch: verbs.disown(batch, integration, object_id))
 
     async def open_holds(self, before_epoch: int) -> Sequence[Hold]:
-        """Return the holds of earlier starts, oldest first."""
+        """Return the holds of earlier starts, oldest first, but for those of work that finishes later."""
         return [to_hold(row) for row in await self._parts.calls.all(DIRECTORY.open_holds_before, (before_epoch,))]

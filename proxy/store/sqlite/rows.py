@@ -12,6 +12,7 @@ from proxy.ledger.entry import Entry
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold, HoldState
 from proxy.ledger.wallet import Wallet
+from proxy.ledger.work import OpenWork, Work
 from proxy.pricing.cascade import MarginTable
 from proxy.store.doors import AuditRecord, MarginRow, OwnedObject
 from proxy.tenants.actor import Actor
@@ -23,6 +24,8 @@ Row = Sequence[Any]
 
 NO_WINDOWS = "[]"
 """How a hold that is under no cap is written."""
+
+_WORK_COLUMNS = len(Work.__struct_fields__)
 
 
 def to_wallet(row: Row) -> Wallet:
@@ -97,6 +100,16 @@ def call_row(record: CallRecord) -> Row:
 def to_object(row: Row) -> OwnedObject:
     """Read an owned object."""
     return OwnedObject(*row)
+
+
+def to_work(row: Row) -> Work:
+    """Read work that finishes later."""
+    return Work(*row)
+
+
+def to_open_work(row: Row) -> OpenWork:
+    """Read work with its hold after it."""
+    return OpenWork(to_work(row[:_WORK_COLUMNS]), to_hold(row[_WORK_COLUMNS:]))
 
 
 def to_tenant(row: Row) -> Tenant:

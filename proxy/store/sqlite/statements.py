@@ -25,6 +25,8 @@ class LedgerSql(Struct, frozen=True, forbid_unknown_fields=True):
     insert_object: str
     write_tokens: str
     delete_object: str
+    insert_work: str
+    find_work: str
 
 
 class CapSql(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +50,10 @@ class DirectorySql(Struct, frozen=True, forbid_unknown_fields=True):
     find_wallet: str
     find_object: str
     open_holds_before: str
+    open_work: str
+    work_behind: str
+    rate_card: str
+    margins: str
 
 
 class RegistrySql(Struct, frozen=True, forbid_unknown_fields=True):

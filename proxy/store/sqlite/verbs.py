@@ -17,9 +17,10 @@ from proxy.ledger.entry import Entry
 from proxy.ledger.hold import Hold, HoldRequest, HoldState
 from proxy.ledger.transitions import Deposit
 from proxy.ledger.wallet import Short
+from proxy.ledger.work import Work
 from proxy.store.doors import OwnedObject
 from proxy.store.sqlite.batch import Batch
-from proxy.store.sqlite.rows import to_entry
+from proxy.store.sqlite.rows import to_entry, to_work
 from proxy.store.sqlite.statements import LEDGER
 
 
@@ -142,6 +143,18 @@ def deposit(batch: Batch, given: Deposit) -> Entry | Short:
 def own(batch: Batch, objects: Sequence[OwnedObject]) -> None:
     """Record who made these objects. The first owner of an id stays its owner."""
     batch.connection.executemany(LEDGER.insert_object, [structs.astuple(made) for made in objects])
+
+
+def entrust(batch: Batch, work: Work, objects: Sequence[OwnedObject]) -> Work:
+    """Let a call's hold belong to an object from now on, and record what the call made. Returns whose work it is."""
+    open_ = _held(batch, work.call)
+    invariant(open_.tenant == work.tenant, f"{work.call} is another tenant's call")
+    batch.flush()  # the hold's row comes before the work's
+    batch.connection.execute(LEDGER.insert_work, structs.astuple(work))
+    own(batch, objects)
+    row = batch.connection.execute(LEDGER.find_work, (work.integration, work.object)).fetchone()
+    invariant(row is not None, f"the hold of {work.call} belongs to another object already")
+    return to_work(row)
 
 
 def disown(batch: Batch, integration: str, object_id: str) -> None:

@@ -73,10 +73,10 @@ async def show_call(visit: Visit, call: str) -> CallStory:
 
 
 async def list_holds(visit: Visit, query: HoldScope) -> HoldList:
-    """List what running calls hold, oldest first."""
-    return HoldList(
-        [hold_document(hold) for hold in await visit.doors.books.holds(await _tenant(visit.doors, query.tenant))]
-    )
+    """List what running calls and work that finishes later hold, oldest first."""
+    tenant, books = await _tenant(visit.doors, query.tenant), visit.doors.books
+    works = {work.call: work for work in await books.open_work(tenant)}
+    return HoldList([hold_document(hold, works.get(hold.call)) for hold in await books.holds(tenant)])
 
 
 async def list_exposures(visit: Visit, query: ExposurePage) -> ExposureList:

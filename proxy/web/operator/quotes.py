@@ -14,9 +14,9 @@ from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.wallet import Ask, Short
 from proxy.money import Quantity, format_usd
 from proxy.pricing.card import Conditions
+from proxy.pricing.context import context_of
 from proxy.pricing.formula import Priced, Prices, Used, price
 from proxy.steps.hold import CAPPED
-from proxy.steps.price import context_of
 from proxy.tenants.key import KeyHolder
 from proxy.usage.certainty import Certainty
 from proxy.web.operator.amounts import DecimalNumber

@@ -30,5 +30,7 @@ def test_every_metered_endpoint_says_where_its_text_is_or_what_tells_its_cost() 
         for endpoint in provider.endpoints:
             if endpoint.session is not None and not endpoint.session.requests:
                 continue  # what a turn of a session has read is not in one request
-            told = endpoint.bound is not None and (endpoint.bound.text or endpoint.bound.measures)
+            bound = endpoint.many.bound if endpoint.many is not None and endpoint.many.bound else endpoint.bound
+            by_file = endpoint.many is not None and endpoint.many.file  # its text was read at its upload
+            told = by_file or (bound is not None and (bound.text or bound.measures))
             assert endpoint.free or told, (provider.name, endpoint.name)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from proxy.providers.endpoint import Match
 from proxy.providers.json_path import look, matches
+from proxy.providers.match import Match
 
 BODY = {"a": {"b": {"c": 1}, "n": None}, "list": [], "text": "x", "zero": 0, "no": False, "empty": {}}
 

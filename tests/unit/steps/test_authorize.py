@@ -21,8 +21,9 @@ from msgspec import structs
 from proxy.errors import Refusal, Refused
 from proxy.pricing.card import RateCard
 from proxy.pricing.cascade import MarginTable
-from proxy.providers.endpoint import Match, ModelAt, RefuseRule
+from proxy.providers.endpoint import ModelAt, RefuseRule
 from proxy.providers.integration import Policy
+from proxy.providers.match import Match
 from proxy.providers.permit import FreeRoute, Permit
 from proxy.providers.request import Takes
 from proxy.providers.route import Route

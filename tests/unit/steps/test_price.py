@@ -16,7 +16,7 @@ from proxy.pricing.card import ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Prices
 from proxy.providers.permit import Permit
-from proxy.steps.price import context_of, price_call
+from proxy.steps.price import price_call
 from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
 
@@ -176,19 +176,6 @@ def test_the_region_of_the_answer_prices_it_else_the_requests(told: str | None, 
     permit = structs.replace(permit_with(card), region=asked)
     bill = price_call(permit, HELD, structs.replace(WHOLE, usage={"input_tokens": 1}, region=told))
     assert [line.usd for line in bill.lines] == [usd]
-
-
-def test_the_context_is_every_kind_of_prompt_token() -> None:
-    usage = {
-        "input_tokens": 1,
-        "input_audio_tokens": 2,
-        "cache_read_tokens": 4,
-        "cache_write_1h_tokens": 8,
-        "output_tokens": 1_000,
-        "web_searches": 1_000,
-        "audio_seconds": Decimal("1000.5"),
-    }
-    assert context_of(usage) == 15
 
 
 def test_a_call_without_prices_has_no_bill() -> None:

@@ -50,4 +50,8 @@ WHERE ?1 IN ('', tenant) AND NOT EXISTS (SELECT 1 FROM wallet WHERE wallet.tenan
 UNION ALL
 SELECT tenant, call, 'an exposure has no hold that ended' FROM exposure
 WHERE ?1 IN ('', tenant)
-  AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.call = exposure.call AND hold.state <> 'held');
+  AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.call = exposure.call AND hold.state <> 'held')
+UNION ALL
+SELECT tenant, call, 'work that finishes later is of another tenant than its hold' FROM work
+WHERE ?1 IN ('', tenant)
+  AND NOT EXISTS (SELECT 1 FROM hold WHERE hold.call = work.call AND hold.tenant = work.tenant);

@@ -68,6 +68,16 @@ SELECT call, tenant, key, integration, endpoint, model, wallet_nanos, cost_nanos
        created_at, period, epoch, state, evidence, app, cap_nanos, windows
 FROM hold WHERE state = 'held' AND ?1 IN ('', tenant) ORDER BY call;
 
+-- name: work
+-- What a call's hold belongs to.
+SELECT call, tenant, integration, object, kind, endpoint, created_at, deadline_at, facts FROM work WHERE call = ?;
+
+-- name: open_work
+-- What open holds of a tenant (?1) or of all belong to.
+SELECT work.call, work.tenant, work.integration, work.object, work.kind, work.endpoint, work.created_at,
+       work.deadline_at, work.facts
+FROM hold INDEXED BY hold_open JOIN work ON work.call = hold.call WHERE hold.state = 'held' AND ?1 IN ('', hold.tenant);
+
 -- name: call_exposures
 -- What a call left to the operator.
 SELECT call, tenant, integration, nanos, reason, at_most, at FROM exposure WHERE call = ? ORDER BY id;

@@ -76,7 +76,7 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_object
 -- An object and its owner. The first owner stays; its tokens may become known later.
-INSERT INTO object (integration, id, tenant, kind, call, created_at, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO object (integration, id, tenant, kind, call, created_at, tokens, lot) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (integration, id) DO UPDATE SET tokens = excluded.tokens
 WHERE excluded.tokens IS NOT NULL AND tenant = excluded.tenant;
 
@@ -87,3 +87,14 @@ UPDATE object SET tokens = ? WHERE call = ?;
 -- name: delete_object
 -- An object that its owner deleted.
 DELETE FROM object WHERE integration = ? AND id = ?;
+
+-- name: insert_work
+-- What a call's hold belongs to from now on. Whose an object is first, it stays.
+INSERT INTO work (call, tenant, integration, object, kind, endpoint, created_at, deadline_at, facts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
+
+-- name: find_work
+-- The work that an object is.
+SELECT call, tenant, integration, object, kind, endpoint, created_at, deadline_at, facts
+FROM work WHERE integration = ? AND object = ?;

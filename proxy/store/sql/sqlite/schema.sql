@@ -234,7 +234,8 @@ BEGIN SELECT RAISE(ABORT, 'exposure is append-only'); END;
 CREATE TRIGGER exposure_is_never_deleted BEFORE DELETE ON exposure
 BEGIN SELECT RAISE(ABORT, 'exposure is append-only'); END;
 
--- Which tenant made an object at a provider. Deleted when its owner deletes it.
+-- Which tenant made an object at a provider. Deleted when its owner deletes it. `lot` is what a file can cost as a
+-- batch: units by model, as JSON; empty for all other objects.
 CREATE TABLE object (
     integration TEXT NOT NULL,
     id          TEXT NOT NULL,
@@ -243,7 +244,28 @@ CREATE TABLE object (
     call        TEXT NOT NULL,
     created_at  INTEGER NOT NULL,
     tokens      INTEGER,
+    lot         TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (integration, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX object_by_call ON object (call);
+
+-- The object at a provider that a call's hold belongs to. The work is open as long as its hold is; how it ended is in
+-- the call's own row. `facts` are what its request said that is needed to look after it, as JSON.
+CREATE TABLE work (
+    call        TEXT PRIMARY KEY REFERENCES hold,
+    tenant      TEXT NOT NULL REFERENCES tenant,
+    integration TEXT NOT NULL,
+    object      TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    endpoint    TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    deadline_at INTEGER NOT NULL,
+    facts       TEXT NOT NULL,
+    UNIQUE (integration, object)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER work_is_never_changed BEFORE UPDATE ON work
+BEGIN SELECT RAISE(ABORT, 'work belongs to its call for ever'); END;
+CREATE TRIGGER work_is_never_deleted BEFORE DELETE ON work
+BEGIN SELECT RAISE(ABORT, 'work belongs to its call for ever'); END;

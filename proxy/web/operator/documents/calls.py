@@ -8,6 +8,7 @@ from proxy.clock import timestamp
 from proxy.ledger.call import CallRecord
 from proxy.ledger.exposure import Exposure
 from proxy.ledger.hold import Hold
+from proxy.ledger.work import Work
 from proxy.store.books import ExposureRow
 from proxy.web.operator.documents.page import Time
 
@@ -34,8 +35,17 @@ class CallList(Struct, frozen=True):
     has_more: bool
 
 
+class WorkDocument(Struct, frozen=True, kw_only=True):
+    """Work that finishes later: the provider's object that a hold belongs to, and by when it must be over there."""
+
+    kind: str
+    object: str
+    created_at: Time
+    deadline_at: Time
+
+
 class HoldDocument(Struct, frozen=True, kw_only=True):
-    """What a running call reserves: on the wallet, and on each of the spend caps that it is under."""
+    """What a running call, or work that finishes later, reserves: on the wallet, and on each spend cap it is under."""
 
     call: str
     tenant: str
@@ -49,6 +59,7 @@ class HoldDocument(Struct, frozen=True, kw_only=True):
     upstream_cost_nanos: int
     waived: bool
     created_at: Time
+    work: WorkDocument | None
 
 
 class HoldList(Struct, frozen=True):
@@ -98,7 +109,7 @@ def call_document(record: CallRecord) -> CallDocument:
     )
 
 
-def hold_document(hold: Hold) -> HoldDocument:
+def hold_document(hold: Hold, work: Work | None = None) -> HoldDocument:
     """Show an open hold."""
     return HoldDocument(
         call=hold.call,
@@ -113,6 +124,19 @@ def hold_document(hold: Hold) -> HoldDocument:
         upstream_cost_nanos=hold.cost_nanos,
         waived=hold.waived,
         created_at=timestamp(hold.created_at),
+        work=work_document(work),
+    )
+
+
+def work_document(work: Work | None) -> WorkDocument | None:
+    """Show work that finishes later, if there is any."""
+    if work is None:
+        return None
+    return WorkDocument(
+        kind=work.kind,
+        object=work.object,
+        created_at=timestamp(work.created_at),
+        deadline_at=timestamp(work.deadline_at),
     )
 
 

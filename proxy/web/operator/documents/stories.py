@@ -7,12 +7,13 @@ from proxy.errors import Refusal
 from proxy.ledger.call import Outcome
 from proxy.ledger.hold import Hold
 from proxy.store.books import Story
-from proxy.web.operator.documents.calls import ExposureDocument, exposure_document
+from proxy.web.operator.documents.calls import ExposureDocument, WorkDocument, exposure_document, work_document
 from proxy.web.operator.documents.entries import EntryDocument, entry_document
 from proxy.web.operator.documents.meanings import MEANINGS, OUTCOMES, REMEDIES, refusal_of
 from proxy.web.operator.documents.page import Time, moment
 
 RUNNING = "running"
+WORKS = "the call was answered, and its work goes on at the provider; what it holds ends with that"
 
 
 class HoldStory(Struct, frozen=True, kw_only=True):
@@ -33,7 +34,8 @@ class HoldStory(Struct, frozen=True, kw_only=True):
 class CallStory(Struct, frozen=True, kw_only=True):
     """One call. `outcome` is `running` while it runs; `meaning` says the outcome or the refusal in a sentence.
 
-    `balance_before_nanos` is what the wallet had when the call began. `remedy` is what an operator can do.
+    `balance_before_nanos` is what the wallet had when the call began. `remedy` is what an operator can do. `work` is
+    what finishes later, and what the hold belongs to.
     """
 
     id: str
@@ -52,6 +54,7 @@ class CallStory(Struct, frozen=True, kw_only=True):
     balance_before_nanos: int
     hold: HoldStory | None
     entry: EntryDocument | None
+    work: WorkDocument | None
     exposures: list[ExposureDocument]
 
 
@@ -69,13 +72,14 @@ def story_document(call: str, story: Story) -> CallStory:
         outcome=record.outcome.value if record else RUNNING,
         status=record.status if record else None,
         refusal=refusal.code if refusal else None,
-        meaning=_meaning(record.outcome if record else None, refusal),
+        meaning=WORKS if record is None and story.work else _meaning(record.outcome if record else None, refusal),
         remedy=REMEDIES.get(refusal) if refusal else None,
         started_at=timestamp(story.began_at),
         ended_at=moment(record.ended_at if record else None),
         balance_before_nanos=story.balance_before,
         hold=None if story.hold is None else _hold(story.hold),
         entry=None if story.entry is None else entry_document(story.entry),
+        work=work_document(story.work),
         exposures=[exposure_document(each) for each in story.exposures],
     )
 
