@@ -337,7 +337,7 @@ async def switch_on(
             origin = str(chosen.upstream)
             if chosen.sandboxed:
                 origin = await sandboxes.origin(name)
-            policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects)
+            policy = Policy(chosen.on_disconnect, chosen.admission, chosen.unowned_objects, chosen.models.stands_for)
             integrations[name] = providers[name].switch_on(
                 chosen.api_key or SANDBOX_KEY, origin, policy, own_of(chosen)
             )

@@ -14,6 +14,7 @@ from proxy.ledger.call import Ending, Outcome, Receipt
 from proxy.ledger.cap import Span
 from proxy.ledger.hold import Hold
 from proxy.money import NANOS_PER_USD
+from proxy.pricing.reported import differs, in_nanos
 from proxy.tally import Dial, Spread, Tally
 from proxy.usage.certainty import Certainty
 
@@ -77,6 +78,18 @@ class Metrics:
         )
         self.caps_near = counter("cap_warnings", "Spend caps of which 80 % was spent, by their window.", "window")
         self.unpriced = counter("unpriced_units", "Answers with a unit or model that has no rate.", "integration")
+        self.reported = counter(
+            "reported_cost_usd",
+            "USD that providers say that calls cost, where they say it.",
+            "integration",
+            per=NANOS_PER_USD,
+        )
+        self.rated = counter(
+            "reported_cost_rated_usd", "USD that our rates say of the same calls.", "integration", per=NANOS_PER_USD
+        )
+        self.cost_differs = counter(
+            "reported_cost_differs", "Calls whose provider says another cost than our rates do.", "integration"
+        )
         self.invalid = counter("usage_invalid", "Answers whose usage was absurd and not believed.", "integration")
         self.held = dial("held_usd", "USD on hold by running calls.")
         self.open_holds = dial("open_holds", "Holds of running calls.")
@@ -141,7 +154,7 @@ class Metrics:
 
     def expect(self, integration: str, metered: Iterable[str]) -> None:
         """Begin at zero what alerts and money sums watch, for an integration and its metered endpoints."""
-        for counter in (self.charge, self.waived, self.cost, self.unpriced, self.invalid):
+        for counter in (self.charge, self.waived, self.cost, self.unpriced, self.invalid, self.cost_differs):
             counter.add(0, integration)
         for outcome in _COSTLY:
             self.exposure.add(0, integration, outcome.value)
@@ -182,6 +195,16 @@ class Metrics:
             self.unpriced.add(1, integration)
         if bill.charge_nanos > held.wallet_nanos and not held.waived:
             self.over_hold.add(1, integration, bill.endpoint)
+        if bill.reported_cost:
+            self._count_reported(bill)
+
+    def _count_reported(self, bill: Bill) -> None:
+        """Hold a reported cost against ours. A cost of 0 says nothing: the operator's own key at a maker paid it."""
+        reported = in_nanos(bill.reported_cost)
+        if reported:
+            self.reported.add(reported, bill.integration)
+            self.rated.add(bill.rated_nanos, bill.integration)
+            self.cost_differs.add(differs(reported, bill.rated_nanos), bill.integration)
 
     def count_receipt(self, integration: str, reason: str, receipt: Receipt) -> None:
         """Add what became of a call's price, once the ledger has it; reasons are outcomes, so there are few."""

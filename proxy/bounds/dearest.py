@@ -88,7 +88,13 @@ def _market(prices: Prices, rates: ModelRates, scope: Scope, reached: tuple[int,
     return Market(
         prices,
         rates,
-        tuple(Conditions(tier, size, date, region) for tier in tiers for size in sizes for region in regions),
+        tuple(
+            Conditions(tier, size, date, region, minute)
+            for tier in tiers
+            for size in sizes
+            for region in regions
+            for minute in rates.minutes
+        ),
     )
 
 

@@ -83,7 +83,7 @@ def _use(rule: Tool, part: Any, calls: int | None) -> Use:
         uses = min(uses, calls)
     limited = whole(part, rule.tokens_at) if rule.tokens_at else None
     tokens = rule.tokens if limited is None else limited
-    named = first(part, rule.model) if rule.model else None
+    named = first(part, rule.model) if rule.model is not None else None
     models = (named,) if isinstance(named, str) else rule.implied
     maximum = whole(part, rule.maximum) if rule.maximum else None
     return Use(rule, uses, tokens, models, maximum)

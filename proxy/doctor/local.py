@@ -13,11 +13,12 @@ TIMEOUT_S = 5.0
 
 
 class Reply(Struct, frozen=True):
-    """What was answered: the status, the name of the software, the JSON document or None."""
+    """What was answered: the status, the name of the software, the JSON document or None, the text."""
 
     status: int
     software: str
     document: Any
+    text: str = ""
 
 
 def ask(at: Address, path: str, token: str = "", *, tls: bool = False) -> Reply:
@@ -33,7 +34,8 @@ def ask(at: Address, path: str, token: str = "", *, tls: bool = False) -> Reply:
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()
-        return Reply(answer.status, answer.getheader("Server", ""), _document(answer.read()))
+        body = answer.read()
+        return Reply(answer.status, answer.getheader("Server", ""), _document(body), body.decode("utf-8", "replace"))
     except HTTPException as error:
         raise OSError(f"it does not speak HTTP ({type(error).__name__})") from error
     finally:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from proxy.clock import MICROS_PER_SECOND, Clock
-from proxy.doctor import books, certificate, clocks, listeners, machine, names, providers, rates, server
+from proxy.doctor import books, certificate, clocks, costs, listeners, machine, names, providers, rates, server
 from proxy.doctor.examine import Check, examine, in_thread
 from proxy.doctor.finding import Finding, failed, ok, skipped, warning
 from proxy.loading.catalogue import Catalogue
@@ -77,6 +77,7 @@ def _of_books(settings: Settings, holder: str) -> list[Check]:
         _blocking("database folder", partial(books.folder, path)),
         _blocking("database", partial(books.file, path, holder)),
         _blocking("running server", partial(server.health, settings, holder)),
+        _blocking("reported costs", partial(costs.reported, settings, holder)),
         _blocking("admin token", partial(books.token, token, told=bool(settings.admin_token))),
     ]
 

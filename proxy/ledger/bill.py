@@ -3,7 +3,7 @@
 A bill is stored as JSON inside the entry, and its text is part of the entry's hash.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from msgspec import Struct, field, json
@@ -15,6 +15,7 @@ from proxy.money import Quantity
 from proxy.pricing.card import Conditions, RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Line, Priced, Prices, Used, price
+from proxy.pricing.reported import Word, cost_ratio, word_of
 from proxy.usage.certainty import Certainty
 
 
@@ -28,7 +29,11 @@ class Part(Struct, frozen=True):
 
 
 class Bill(Struct, frozen=True, omit_defaults=True):
-    """A priced call. Amounts in nano-USD; `charge_nanos` is the full price, whoever bears it."""
+    """A priced call. Amounts in nano-USD; `charge_nanos` is the full price, whoever bears it.
+
+    `reported_cost` is the provider's own figure, decimal USD; with `by_report` it is what was charged by, and
+    `rated_cost_nanos` what our rates come to.
+    """
 
     call: str
     integration: str
@@ -44,8 +49,15 @@ class Bill(Struct, frozen=True, omit_defaults=True):
     unpriced: tuple[tuple[str, str], ...] = ()
     key: str = ""
     reported_cost: str = ""
+    by_report: bool = False
+    rated_cost_nanos: int = 0
     exposure_nanos: int = 0
     shortfall_nanos: int = 0
+
+    @property
+    def rated_nanos(self) -> int:
+        """What our rates say that upstream asks."""
+        return self.rated_cost_nanos if self.by_report else self.upstream_cost_nanos
 
     def due(self, *, waived: bool, unasked: int = 0) -> Due:
         """Return what this bill comes to, for the ledger to divide."""
@@ -58,11 +70,22 @@ def draw_up(
     model: str,
     certainty: Certainty,
     parts: tuple[Part, ...],
-    used: Iterable[Used],
+    used: Sequence[Used],
     reported_cost: str = "",
+    *,
+    by_report: bool = False,
 ) -> Bill:
-    """Price what a call used: `used` is what `parts` say, with their rates; `model` is what the call is said to be."""
+    """Price what a call used: `used` is what `parts` say, with their rates; `model` is what the call is said to be.
+
+    With `by_report` the provider's own figure is the cost, as far as it is believed.
+    """
     priced = price(prices, used)
+    rated = priced.cost_nanos
+    word = word_of(cost_ratio(reported_cost), rated) if by_report and reported_cost else Word.NONE
+    if word is not Word.NONE:
+        priced = price(prices, used, cost_ratio(reported_cost))
+    if word is Word.DOUBTED and certainty is Certainty.EXACT:
+        certainty = Certainty.ESTIMATED  # so that no more is charged than was held
     return Bill(
         call=held.call,
         integration=held.integration,
@@ -78,6 +101,8 @@ def draw_up(
         charge_nanos=priced.charge_nanos,
         unpriced=priced.unpriced,
         reported_cost=reported_cost,
+        by_report=word is not Word.NONE,
+        rated_cost_nanos=rated if word is not Word.NONE else 0,
     )
 
 
@@ -104,7 +129,8 @@ def recompute(bill: Bill, tenant: str, card: RateCard, margins: MarginTable) -> 
             model = f"{bill.integration}/{part.priced_as}"
             raise Unexplained(f"rate card {card.version} has no rates for {model}")
         used.append(Used(part.model, rates, part.usage, part.conditions))
-    return price(Prices(card, margins, tenant, bill.integration), used)
+    reported = cost_ratio(bill.reported_cost) if bill.by_report else None
+    return price(Prices(card, margins, tenant, bill.integration), used, reported)
 
 
 def tokens(bill: Bill) -> int:

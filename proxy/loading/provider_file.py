@@ -100,6 +100,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     refuse: tuple[RefuseRule, ...] = ()
     objects: ObjectRule = ObjectRule()
     json_body: bool = True
+    charge_by: Literal["rates", "reported"] = "rates"
     takes: Takes | None = None
     service: str = ""
     envelope: str = ""

@@ -224,6 +224,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         session=_named("session", endpoint.session, content, files),
         later=make_later(endpoint, find),
         many=make_many(endpoint, find),
+        charge_by=endpoint.charge_by,
     )
     _check_endpoint(made)
     return made
@@ -250,13 +251,19 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         if name not in parameters:
             known = ", ".join(sorted(parameters)) or "it has none"
             faults.add(f"{name!r} is not a parameter of its path, {endpoint.template.text}; name one of: {known}")
-    if endpoint.objects.creates and endpoint.reader is None:
-        faults.add("objects can only be recorded by a reader; name one")
-    if endpoint.objects.tells and (endpoint.reader is None or not endpoint.objects.at):
-        faults.add("objects.tells: nothing reads how which object is; name a reader, and objects.at")
-    for problem in (*later_faults(endpoint), *many_faults(endpoint)):
+    for problem in (*_unread(endpoint), *later_faults(endpoint), *many_faults(endpoint)):
         faults.add(problem)
     faults.settle()
+
+
+def _unread(endpoint: Endpoint) -> Iterator[str]:
+    """Yield what a route wants of its answers that no reader finds."""
+    if endpoint.charge_by == "reported" and (endpoint.reader is None or endpoint.reader.cost is None):
+        yield "charge_by is 'reported', but its reader finds no cost; add cost: {at: ...} to the reader"
+    if endpoint.objects.creates and endpoint.reader is None:
+        yield "objects can only be recorded by a reader; name one"
+    if endpoint.objects.tells and (endpoint.reader is None or not endpoint.objects.at):
+        yield "objects.tells: nothing reads how which object is; name a reader, and objects.at"
 
 
 def _session_lacks(session: SessionSpec, endpoint: Endpoint) -> Iterator[str]:

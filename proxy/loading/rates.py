@@ -12,18 +12,20 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import msgspec
 from msgspec import Struct, structs
 
 from proxy.errors import BadConfig
+from proxy.loading.dearest import ANY, with_dearest
 from proxy.loading.faults import Faults
 from proxy.loading.mismatch import shown, suggestion
 from proxy.loading.resale import SameAs, check_resold, resell, resold_sources
 from proxy.loading.yaml import load_yaml
 from proxy.money import parse_decimal
 from proxy.pricing.card import USD_PER_UNIT_MAX, ModelRates, Rate, RateCard, Source
+from proxy.pricing.hours import parse_hours
 
 UNITS_FILE = "units.yaml"
 _VERSION_DIGITS = 16
@@ -59,6 +61,7 @@ class _Row(Struct, frozen=True, forbid_unknown_fields=True):
     tier: str | tuple[str, ...] | None = None
     context_above: int | None = None
     region: str | tuple[str, ...] | None = None
+    hours: tuple[str, ...] = ()
     source: str = ""
 
 
@@ -99,7 +102,8 @@ class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
 
     `same_as` names integrations whose models are sold here too, at their prices. `held_against` names the price lists
     that the integration's rates were held against on the day `checked`: not those of this file alone, but all, except
-    what stands in other files of the operator.
+    what stands in other files of the operator. With `otherwise: dearest` a model without rates is served too, held at
+    the dearest rate of all: where names are the operator's own, or come and go.
     """
 
     integration: str
@@ -113,6 +117,7 @@ class _RatesFile(Struct, frozen=True, forbid_unknown_fields=True):
     held_against: tuple[str, ...] = ()
     per: int = 1
     same_as: tuple[SameAs, ...] = ()
+    otherwise: Literal["refuse", "dearest"] = "refuse"
 
 
 class _Rule(Struct, frozen=True):
@@ -151,6 +156,7 @@ class _Sheet(Struct, frozen=True):
     held: tuple[date, ...]
     sources: tuple[Source, ...]
     resold: tuple[SameAs, ...]
+    dearest: tuple[bool, ...]
 
     def __add__(self, other: "_Sheet") -> "_Sheet":
         return _Sheet(
@@ -198,6 +204,9 @@ def read_rates(folder: Path, extra: Path | None = None) -> RatesRead:
     check_resold(resold)
     integrations = {name: resell(makers[name], resold[name], makers) for name in names}
     fallbacks = {name: unit.fallback for name, unit in sorted(units.items()) if unit.fallback is not None}
+    for name, sheets in found.items():
+        if any(sheet.dearest for sheet in sheets):
+            integrations[name] = with_dearest(integrations[name], fallbacks)
     sources = tuple(source for sheets in found.values() for sheet in sheets for source in sheet.sources)
     sources += tuple(resold_sources(resold, sources, integrations))
     card = RateCard(_version(integrations, fallbacks), integrations, fallbacks, sources)
@@ -310,6 +319,9 @@ class _Reader(Struct, frozen=True):
         faults.settle()
         names = frozenset(name for model in models for name in model.match)
         checked = content.checked.isoformat()
+        dearest = content.otherwise == "dearest"
+        if dearest:
+            names |= {ANY}
         source = Source(content.integration, self.path.name, self.own, content.source, checked, names)
         return _Sheet(
             models=tuple(models),
@@ -320,6 +332,7 @@ class _Reader(Struct, frozen=True):
             held=(content.checked,) if content.held_against else (),
             sources=(source,),
             resold=content.same_as,
+            dearest=(True,) if dearest else (),
         )
 
     def head(self, content: _RatesFile) -> None:
@@ -365,9 +378,9 @@ class _Reader(Struct, frozen=True):
         for index, row in enumerate(rows):
             with faults.gather():
                 for rate in self.row(f"{where}.rates[{index}]", row):
-                    key = (rate.unit, rate.rank, rate.tier, rate.region)
+                    key = (rate.unit, rate.rank, rate.tier, rate.region, rate.hours)
                     if key in found:
-                        remedy = "tell the two apart by tier, region, context_above or since, or remove one"
+                        remedy = "tell the two apart by tier, region, context_above, hours or since, or remove one"
                         self.fail(f"{where}.rates[{index}]", rate.unit, remedy, "is given twice")
                     found[key] = rate
         faults.settle()
@@ -382,6 +395,11 @@ class _Reader(Struct, frozen=True):
         self.at_least_one(f"{where}.per", per)
         self.at_least_one(f"{where}.context_above", row.context_above)
         since = "" if row.since is None else row.since.isoformat()
+        for text in row.hours:
+            try:
+                _ = parse_hours(text)
+            except ValueError as error:
+                self.fail(f"{where}.hours", text, str(error))
         tiers = row.tier if isinstance(row.tier, tuple) else (row.tier,)
         regions = row.region if isinstance(row.region, tuple) else (row.region,)
         faults = Faults()
@@ -391,7 +409,7 @@ class _Reader(Struct, frozen=True):
                     self.fail(where, unit, f"{suggestion(unit, self.units)} (or add it to {UNITS_FILE})", "is no unit")
                 usd = self.price(f"{where}.usd", number, per)
                 for tier, region in product(tiers, regions):
-                    yield Rate(unit, usd, per, since, tier, row.context_above, row.source, region)
+                    yield Rate(unit, usd, per, since, tier, row.context_above, row.source, region, row.hours)
         faults.settle()
 
     def price(self, where: str, number: Number, per: int) -> str:

@@ -26,6 +26,7 @@ from proxy.loading.values import (
     Database,
     Domain,
     Label,
+    Names,
     Networks,
     Origin,
     Secret,
@@ -75,6 +76,9 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     )
     secret_access_key: Annotated[Secret, row("the secret of access_key_id")] = Secret()
     session_token: Annotated[Secret, row("the token of access_key_id, if it is a temporary one")] = Secret()
+    models: Annotated[
+        Names, row("names that callers use for models, such as an Azure deployment's: which model each stands for")
+    ] = Names()
 
     @property
     def sandboxed(self) -> bool:

@@ -6,6 +6,7 @@ The settings themselves are in `settings.py`; this file knows no setting's name.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -192,8 +193,35 @@ def _split(text: str) -> SplitResult:
     return parts
 
 
+class Names(Struct, frozen=True):
+    """Names of the operator's own, and what each stands for."""
+
+    stands_for: Mapping[str, str] = {}
+
+    @classmethod
+    def parse(cls, text: str) -> Names:
+        """Read `mine=gpt-5-mini, other=gpt-5`, as a variable has it. Raises ValueError."""
+        pairs = [each.partition("=") for each in text.split(",")]
+        return cls.of({name.strip(): meant.strip() for name, _, meant in pairs})
+
+    @classmethod
+    def of(cls, given: Mapping[object, object]) -> Names:
+        """Take a mapping of the file. Raises ValueError."""
+        names: dict[str, str] = {}
+        for name, meant in given.items():
+            if not isinstance(meant, str) or not meant or not str(name):
+                raise ValueError(f"{name!r} stands for {meant!r}; write NAME: MODEL, both as text")
+            names[str(name)] = meant
+        return cls(names)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={meant}" for name, meant in self.stands_for.items())
+
+
 def decode(kind: type[Any], value: object) -> Any:
     """Decode what msgspec does not know by itself: the types above, and paths. Raises ValueError."""
+    if isinstance(value, dict) and issubclass(kind, Names):
+        return Names.of(value)
     if not isinstance(value, str):
         raise ValueError("expected text in quotes")
     return Path(value) if issubclass(kind, Path) else kind.parse(value)

@@ -14,22 +14,34 @@ from functools import cached_property
 from msgspec import Struct, field
 
 from proxy.money import NANOS_PER_USD
+from proxy.pricing.hours import Span, parse_hours
 
 USD_PER_UNIT_MAX = Decimal(100_000)
 """No unit of anything costs more than this; a larger rate is a mistake in a file."""
 
 
+UNTIMED = -1
+"""The minute of a call whose rates do not depend on the hour."""
+
+
 class Conditions(Struct, frozen=True):
-    """What selects among a unit's rates: the tier and region that served, the prompt tokens, the UTC date."""
+    """What selects among a unit's rates: the tier and region that served, the prompt tokens, the UTC date.
+
+    `minute` is that of the week at which the call began (`hours.py`), where a rate of its model depends on it.
+    """
 
     tier: str | None = None
     context: int = 0
     date: str = ""
     region: str | None = None
+    minute: int = UNTIMED
 
 
 class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
-    """The price of `per` units in USD, under its qualifiers. `since` is a UTC date; an empty one is ever."""
+    """The price of `per` units in USD, under its qualifiers. `since` is a UTC date; an empty one is ever.
+
+    `hours` are when it holds (`hours.py`); none is always.
+    """
 
     unit: str
     usd: str
@@ -39,6 +51,7 @@ class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
     context_above: int | None = None
     source: str = ""
     region: str | None = None
+    hours: tuple[str, ...] = ()
 
     @cached_property
     def ratio(self) -> tuple[int, int]:
@@ -47,9 +60,14 @@ class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
         return nanos.numerator, nanos.denominator
 
     @property
-    def rank(self) -> tuple[bool, bool, int, str]:
+    def rank(self) -> tuple[bool, bool, bool, int, str]:
         """How closely the qualifiers describe a call: of the rates that apply, the highest rank decides."""
-        return self.tier is not None, self.region is not None, self.context_above or 0, self.since
+        return self.tier is not None, self.region is not None, bool(self.hours), self.context_above or 0, self.since
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """The minutes of the week at which the rate holds, where it does not always. Raises ValueError."""
+        return tuple(span for each in self.hours for span in parse_hours(each))
 
     def applies(self, conditions: Conditions) -> bool:
         """Tell whether every qualifier of this rate holds for a call."""
@@ -58,16 +76,24 @@ class Rate(Struct, frozen=True, dict=True, omit_defaults=True):
             and (self.context_above is None or conditions.context > self.context_above)
             and self.since <= conditions.date
             and (self.region is None or self.region == conditions.region)
+            and (not self.hours or self._holds(conditions.minute))
         )
+
+    def _holds(self, minute: int) -> bool:
+        return any(begin <= minute < end for begin, end in self.spans)
 
 
 class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
-    """One model's limits and rates. `match` lists exact names and globs such as `gpt-5-20??-??-??`."""
+    """One model's limits and rates. `match` lists exact names and globs such as `gpt-5-20??-??-??`.
+
+    `stand_in` tells that they are of no model in particular: they bound one that has no rates of its own.
+    """
 
     match: tuple[str, ...]
     rates: tuple[Rate, ...]
     window: int | None = None
     output_max: int | None = None
+    stand_in: bool = False
 
     @cached_property
     def units(self) -> frozenset[str]:
@@ -78,6 +104,16 @@ class ModelRates(Struct, frozen=True, dict=True, omit_defaults=True):
     def sizes(self) -> tuple[int, ...]:
         """The sizes of context above which some rate of the model applies, ascending."""
         return tuple(sorted({rate.context_above for rate in self.rates if rate.context_above is not None}))
+
+    @cached_property
+    def minutes(self) -> tuple[int, ...]:
+        """Minutes of the week that stand for all at which some rate of the model differs; the first is any other."""
+        return (UNTIMED, *sorted({begin for rate in self.rates for begin, _ in rate.spans}))
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether some rate of the model depends on the hour."""
+        return any(rate.hours for rate in self.rates)
 
     def choose(self, unit: str, conditions: Conditions) -> Rate | None:
         """Return the own rate of a unit: a tier's before the standard one, larger context, later date."""

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from proxy.pricing.card import ModelRates, Rate, RateCard
 
-_Key = tuple[str, str, str, int, str]
-"""Unit, tier, region, size of context, date: what tells one rate of a model from another."""
+_Key = tuple[str, str, str, int, str, tuple[str, ...]]
+"""Unit, tier, region, size of context, date, hours: what tells one rate of a model from another."""
 
 
 class PriceChange(Struct, frozen=True):
@@ -94,7 +94,7 @@ def _prices(old: ModelRates | None, new: ModelRates | None) -> Iterator[PriceCha
 def _rates(model: ModelRates | None) -> dict[_Key, Rate]:
     if model is None:
         return {}
-    return {(r.unit, r.tier or "", r.region or "", r.context_above or 0, r.since): r for r in model.rates}
+    return {(r.unit, r.tier or "", r.region or "", r.context_above or 0, r.since, r.hours): r for r in model.rates}
 
 
 def _limits(old: ModelRates, new: ModelRates) -> Iterator[tuple[str, tuple[int | None, int | None]]]:

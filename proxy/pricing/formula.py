@@ -1,10 +1,11 @@
 """The formula: quantities, rates and margins in; exact lines, one upstream cost and one charge out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
 
-from proxy.money import Quantity, Ratio, as_ratio, common, round_half_even, share_out, times
+from proxy.money import NANOS_PER_USD, Quantity, Ratio, as_ratio, common, round_half_even, share_out, times
 from proxy.pricing.card import Conditions, ModelRates, RateCard
 from proxy.pricing.cascade import Margin, MarginTable
 
@@ -58,8 +59,16 @@ _Head = tuple[str, str, Quantity, str, int, str, str]
 """A line but for its amounts."""
 
 
-def price(prices: Prices, used: Iterable[Used]) -> Priced:
-    """Price what was used: rounded half to even to the nano once for the call, lines by largest remainder."""
+REPORTED = "reported_cost"
+"""The unit of a call whose cost is known as a whole, where no rate says what of it falls to which unit."""
+
+
+def price(prices: Prices, used: Iterable[Used], reported: Ratio | None = None) -> Priced:
+    """Price what was used: rounded half to even to the nano once for the call, lines by largest remainder.
+
+    `reported` is what upstream asks for all of it, in nano-USD, where that is known better than by rates: it is shared
+    out over the lines as their rates would, so that each keeps its margin.
+    """
     heads: list[_Head] = []
     costs: list[Ratio] = []
     charges: list[Ratio] = []
@@ -77,10 +86,28 @@ def price(prices: Prices, used: Iterable[Used]) -> Priced:
             cost = times(rate.ratio, as_ratio(quantity))
             costs.append(cost)
             charges.append(times(cost, margin.multiplier))
+    if reported is not None:
+        _share(reported, prices, heads, costs, charges)
     cost_nanos, line_costs = _rounded(costs)
     charge_nanos, line_charges = _rounded(charges)
     lines = [Line(*heads[at], line_costs[at], line_charges[at]) for at in range(len(heads))]
     return Priced(tuple(lines), cost_nanos, charge_nanos, tuple(unpriced))
+
+
+def _share(reported: Ratio, prices: Prices, heads: list[_Head], costs: list[Ratio], charges: list[Ratio]) -> None:
+    """Make the costs sum to a reported one, and the charges follow; what falls to no line gets a line of its own."""
+    weights, over = common(costs)
+    whole = sum(weights)
+    if whole:
+        factor = times(reported, (over, whole))
+        costs[:] = [times(cost, factor) for cost in costs]
+        charges[:] = [times(charge, factor) for charge in charges]
+        return
+    margin = prices.margin(REPORTED)
+    usd = f"{Decimal(reported[0]) / Decimal(reported[1] * NANOS_PER_USD):f}"
+    heads.append(("", REPORTED, 1, usd, 1, margin.level, margin.text))
+    costs.append(reported)
+    charges.append(times(reported, margin.multiplier))
 
 
 def _rounded(amounts: Sequence[Ratio]) -> tuple[int, list[int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from string import Formatter
+from typing import Literal
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -121,3 +122,4 @@ class Endpoint(Struct, frozen=True):
     session: SessionSpec | None = None
     later: Later | None = None
     many: Many | None = None
+    charge_by: Literal["rates", "reported"] = "rates"

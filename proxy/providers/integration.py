@@ -60,11 +60,12 @@ class Regions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(Struct, frozen=True):
-    """The operator's choices for one integration."""
+    """The operator's choices for one integration. `models` are names that callers use, and what each stands for."""
 
     on_disconnect: Literal["drain", "abort", "estimate"] = "drain"
     admission: Literal["fair", "strict"] = "fair"
     unowned_objects: Literal["refuse", "allow"] = "refuse"
+    models: Mapping[str, str] = {}
 
 
 class Integration(Struct, frozen=True, dict=True):

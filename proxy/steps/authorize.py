@@ -56,9 +56,10 @@ async def authorize(
         return Permit(route, holder, raw, body, search, "", False, None, _prices(route, holder, directory), known)
     if endpoint.free:
         return Permit(route, holder, raw, body, search, "", False, None, None, known)
-    model = _model(route, body)
-    if not holder.key.allows_model(model):
-        refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {model!r}.")
+    asked = _model(route, body)
+    if not holder.key.allows_model(asked):
+        refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {asked!r}.")
+    model = route.integration.policy.models.get(asked, asked)
     prices = _prices(route, holder, directory)
     rates = _rates(prices, model)
     return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known, route.region)

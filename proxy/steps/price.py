@@ -11,9 +11,10 @@ from proxy.bounds.text import text_bytes
 from proxy.ledger.bill import Bill, Part, draw_up
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity, ceil_div
-from proxy.pricing.card import Conditions, ModelRates
+from proxy.pricing.card import UNTIMED, Conditions, ModelRates
 from proxy.pricing.context import context_of
 from proxy.pricing.formula import Used
+from proxy.pricing.hours import minute_of_week
 from proxy.providers.permit import Permit
 from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
@@ -37,8 +38,9 @@ def price_call(permit: Permit, held: Hold, reading: Reading | None, *, input_at_
     parts += [_part(permit, held, reading, other, used) for other, used in reading.other_models.items()]
     if permit.prices is None:
         raise ValueError("a call without prices has no bill")
-    of = tuple(part for part, _ in parts)
-    return draw_up(held, permit.prices, model, certainty, of, [used for _, used in parts], reading.reported_cost)
+    of, by_report = tuple(part for part, _ in parts), permit.route.endpoint.charge_by == "reported"
+    used, cost = [used for _, used in parts], reading.reported_cost
+    return draw_up(held, permit.prices, model, certainty, of, used, cost, by_report=by_report)
 
 
 def _part(
@@ -49,12 +51,13 @@ def _part(
     priced_as = model
     if permit.prices is not None:
         rates = permit.prices.card.find(permit.route.integration.name, model)
-    if rates is None:
+    if rates is None or rates.stand_in:
         rates, priced_as = permit.rates, permit.model
     if rates is None:
         raise ValueError("a call without rates has no bill")
     region = reading.region or permit.region
-    conditions = Conditions(_tier(permit, reading, rates), context_of(quantities), held.period, region)
+    minute = minute_of_week(held.created_at) if rates.timed else UNTIMED
+    conditions = Conditions(_tier(permit, reading, rates), context_of(quantities), held.period, region, minute)
     return Part(model, priced_as, quantities, conditions), Used(model, rates, quantities, conditions)
 
 

@@ -73,7 +73,12 @@ def _sums(spec: ReaderSpec, seen: Seen, by_model: dict[str, Usage]) -> bool:
 
 def _amount(each: Sum, usage: dict[str, Any]) -> Quantity | None:
     """Return the quantity that a sum comes to, None if nothing of it is there. Raises Absurd."""
-    amount = evaluate(each.terms, usage, each.decimal)
+    try:
+        amount = evaluate(each.terms, usage, each.decimal)
+    except Absurd:
+        if not each.instead:
+            raise
+        amount = evaluate(each.instead, usage, each.decimal)
     if amount is None or each.plain:
         return amount
     times = evaluate(each.factor, usage, False) if each.factor else None

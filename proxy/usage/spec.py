@@ -27,7 +27,8 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     The sum is divided by `per` (1000 where milliseconds are reported), multiplied by `by` (1000 where dollars are, and
     thousandths of one are the unit) and by the field at `times` (channels that are each billed); less than `least` is
-    billed as that.
+    billed as that. `otherwise` is the sum where this one is negative: for a provider that sometimes counts a part
+    twice.
     """
 
     sum: str
@@ -36,11 +37,17 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     by: int = 1
     times: str = ""
     least: int = 0
+    otherwise: str = ""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """The sum, compiled. Raises ValueError."""
         return parse_terms(self.sum)
+
+    @cached_property
+    def instead(self) -> tuple[Term, ...]:
+        """The other sum, compiled; empty for none. Raises ValueError."""
+        return parse_terms(self.otherwise) if self.otherwise else ()
 
     @cached_property
     def factor(self) -> tuple[Term, ...]:
@@ -220,7 +227,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """Compile at once: a mistake in the data is found when it is loaded."""
         _ = self.plan
         for each in (*self.sums.values(), *(self.another.sums.values() if self.another else ())):
-            _ = each.terms, each.factor
+            _ = each.terms, each.factor, each.instead
         unknown = set(self.parts.units) - set(self.units) if self.parts else set()
         if unknown:
             raise ValueError(f"parts name units that the reader does not have: {', '.join(sorted(unknown))}")

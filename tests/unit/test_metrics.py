@@ -121,6 +121,22 @@ def test_money_is_exact_however_many_calls_there_were() -> None:
     assert value(metrics, "charge_usd_total", integration="acme") == 10_000.0001
 
 
+def test_a_reported_cost_is_held_against_ours() -> None:
+    metrics = Metrics()
+    for cost, by_report in (("0.001", False), ("0.002", True), ("0", False)):
+        bill = structs.replace(
+            BILL,
+            reported_cost=cost,
+            by_report=by_report,
+            upstream_cost_nanos=2_000_000 if by_report else 1_000_000,
+            rated_cost_nanos=1_000_000 if by_report else 0,
+        )
+        metrics.count_bill(bill, HELD)
+    assert value(metrics, "reported_cost_usd_total", integration="acme") == 0.003
+    assert value(metrics, "reported_cost_rated_usd_total", integration="acme") == 0.002
+    assert value(metrics, "reported_cost_differs_total", integration="acme") == 1
+
+
 def test_a_charge_that_was_waived_is_counted_as_such() -> None:
     metrics = Metrics()
     metrics.count_bill(BILL, structs.replace(HELD, waived=True))

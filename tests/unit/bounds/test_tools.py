@@ -18,6 +18,7 @@ SPEC = BoundSpec(
         Tool("tools.*", {"type": "advisor"}, model="model", maximum="max_tokens"),
         Tool("fallbacks", {"": "default"}, passes=0, implied=("other",)),
         Tool("", models=("searcher-*",), tokens=7),
+        Tool("models.*", passes=0, model=""),
     ),
     calls="max_tool_calls",
 )
@@ -58,6 +59,7 @@ def test_models_that_a_tool_calls() -> None:
     assert (advisor.models, advisor.maximum) == (("big",), 9)
     (fallback,) = find({"fallbacks": "default"})
     assert fallback.models == ("other",)
+    assert [use.models for use in find({"models": ["first", "second"]})] == [("first",), ("second",)]
 
 
 def test_a_rule_for_a_model_needs_nothing_in_the_body() -> None:

@@ -50,6 +50,7 @@ async def test_all_rounds_in_their_order(file: Path) -> None:
         "database folder",
         "database",
         "running server",
+        "reported costs",
         "admin token",
         *ALWAYS,
         "listen",

@@ -301,6 +301,10 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         "at endpoints, chat: a metered route needs a reader and a bound; add them, or say free: true",
     ),
     "no_bound": (chat(bound=""), "at endpoints, chat: a metered route needs a reader and a bound"),
+    "no_cost": (
+        chat(charge_by="reported"),
+        "at endpoints, chat: charge_by is 'reported', but its reader finds no cost; add cost: {at: ...} to the reader",
+    ),
     "no_model": (
         chat(model={}),
         "a metered route names no model; add model: {body: ...}, {path: ...}, {query: ...} or {fixed: ...}",

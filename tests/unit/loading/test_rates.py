@@ -69,6 +69,26 @@ models:
         (model,) = load_rates(write(p=HEAD + rows)).integrations["p"]
         assert model.rates == tuple(Rate("input_tokens", "1", tier=tier, context_above=9) for tier in ("a", "b"))
 
+    def test_a_row_may_hold_at_some_hours(self, write: Callable[..., Path]) -> None:
+        rows = """models:
+  - match: [m]
+    rates:
+      - {usd: {input_tokens: "1"}}
+      - {hours: [mon-fri 01:00-04:00], usd: {input_tokens: "2"}}
+      - {hours: [sat 01:00-04:00], usd: {input_tokens: "3"}}
+"""
+        card = load_rates(write(p=HEAD + rows))
+        assert [rate.hours for rate in found(card, "m").rates] == [(), ("mon-fri 01:00-04:00",), ("sat 01:00-04:00",)]
+
+    def test_a_file_may_hold_what_it_does_not_list_at_the_dearest(self, write: Callable[..., Path]) -> None:
+        card = load_rates(write(p=HEAD + "otherwise: dearest\n" + ONE.removeprefix(HEAD)))
+        stand_in = found(card, "unheard of")
+        assert (stand_in.match, stand_in.stand_in) == (("*",), True)
+        assert {rate.unit for rate in stand_in.rates} == found(card, "m").units
+        assert card.source_of("p", stand_in) is not None
+        assert not found(card, "m").stand_in
+        assert load_rates(write(p=ONE)).find("p", "unheard of") is None
+
     def test_the_file_says_what_prices_are_for(self, write: Callable[..., Path]) -> None:
         rows = 'rates: [{usd: {input_tokens: "1"}}, {per: 1, usd: {web_searches: "2"}}]'
         (model,) = load_rates(write(p=f"{HEAD}per: 1000\nmodels: [{{match: [m], {rows}}}]\n")).integrations["p"]
@@ -249,7 +269,7 @@ BAD_FILES = {
     ),
     "unknown key": (
         row('unit: input_tokens, usd: "1", from: 2026-01-01'),
-        f"{ROW}.from: there is no such key; known here: context_above, per",
+        f"{ROW}.from: there is no such key; known here: context_above, hours, per",
     ),
     "unknown top key": (ONE + "currency: EUR\n", "at currency: there is no such key; known here: added, checked, fees"),
     "per": (row('unit: input_tokens, usd: "1", per: 0'), f"{ROW}.per: 0 is too small; write a whole number from 1 up"),
@@ -291,7 +311,7 @@ BAD_FILES = {
     "same name": (ONE.replace("[m]", "[m, m]"), "at models[0].match: 'm' is also in p.yaml; keep it in one entry"),
     "same rate": (
         HEAD + 'models: [{match: [m], rates: [{unit: input_tokens, usd: "1"}, {usd: {input_tokens: "2"}}]}]\n',
-        "at models[0].rates[1]: 'input_tokens' is given twice; tell the two apart by tier, region, context_above",
+        "at models[0].rates[1]: 'input_tokens' is given twice; tell the two apart by tier, region, context_above,",
     ),
     "same tier": (
         row('unit: input_tokens, usd: "1", tier: [a, a]'),

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.loading.values import Address, Collector, Database, Domain, Networks, Origin, Secret, Upstream, decode
+from proxy.loading.values import Address, Collector, Database, Domain, Names, Networks, Origin, Secret, Upstream, decode
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,19 @@ def test_decode() -> None:
     assert decode(Address, "h:1") == Address("h", 1)
     with pytest.raises(ValueError, match="expected text in quotes"):
         decode(Path, 5)
+
+
+def test_names() -> None:
+    names = Names.parse("mine=gpt-5-mini, other = a/b:c ")
+    assert names == Names.of({"mine": "gpt-5-mini", "other": "a/b:c"}) == decode(Names, dict(names.stands_for))
+    assert Names.parse(str(names)) == names
+    assert str(Names()) == ""
+
+
+@pytest.mark.parametrize("given", ["mine", "mine=", "=gpt-5", "a=b,", {"mine": 5}, {"mine": None}, {"mine": ["x"]}])
+def test_names_refuses(given: object) -> None:
+    with pytest.raises(ValueError, match="write NAME: MODEL"):
+        decode(Names, given)
 
 
 def test_networks() -> None:

@@ -192,6 +192,15 @@ async def test_a_key_may_be_kept_to_some_models() -> None:
     assert (answer.refusal, answer.message) == (Refusal.MODEL_NOT_ALLOWED, "This key may not use the model 'm-1'.")
 
 
+async def test_a_name_of_the_operators_own_stands_for_a_model() -> None:
+    integration = make_integration(policy=Policy(models={"ours": "m-1"}))
+    permit = await allow({"model": "ours"}, make_route(integration=integration))
+    assert (permit.model, permit.rates) == ("m-1", CARD.find("acme", "m-1"))
+    assert (await allow({"model": "m-1"}, make_route(integration=integration))).model == "m-1"
+    answer = await refused({"model": "ours"}, make_route(integration=integration), holder(models=("m-1",)))
+    assert answer.refusal is Refusal.MODEL_NOT_ALLOWED, "a key is kept to names as its callers write them"
+
+
 # --- The body
 
 

@@ -11,8 +11,8 @@ from msgspec import structs
 
 from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.spec import BoundSpec
-from proxy.ledger.bill import recompute
-from proxy.pricing.card import ModelRates, Rate, RateCard
+from proxy.ledger.bill import Bill, recompute
+from proxy.pricing.card import UNTIMED, ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Prices
 from proxy.providers.permit import Permit
@@ -264,3 +264,86 @@ def test_a_measure_that_only_bounds_leaves_its_unit_to_the_evidence() -> None:
     tokens = Measure("output_tokens", "seconds", ("file",), each="0", most="100")
     bill = price_call(told_permit({"model": "m-1"}, SECONDS, tokens), HELD, Reading(output_bytes=8, complete=True))
     assert {line.unit: line.quantity for line in bill.lines} == {"audio_seconds": 10, "output_tokens": 2}
+
+
+# --- The provider's own cost
+
+
+def reporting(usd: str, charge_by: str = "reported", margins: MarginTable | None = None, **reading: Any) -> Bill:
+    permit = permit_with(margins=margins)
+    endpoint = structs.replace(permit.route.endpoint, charge_by=charge_by)
+    permit = structs.replace(permit, route=structs.replace(permit.route, endpoint=endpoint))
+    bill = price_call(permit, HELD, structs.replace(WHOLE, reported_cost=usd, **reading))
+    again = recompute(bill, HOLDER.tenant.id, CARD, permit.prices.margins)
+    assert (again.charge_nanos, again.cost_nanos, again.lines) == (
+        bill.charge_nanos,
+        bill.upstream_cost_nanos,
+        bill.lines,
+    )
+    return bill
+
+
+def test_a_reported_cost_is_only_recorded_where_rates_price() -> None:
+    bill = reporting("0.000033", charge_by="rates")
+    assert (bill.reported_cost, bill.upstream_cost_nanos, bill.rated_nanos) == ("0.000033", 22_000, 22_000)
+
+
+@pytest.mark.parametrize("usd", ["0.000011", "0.000033", "0.000066"])
+def test_a_reported_cost_is_the_charge_up_to_three_times_ours(usd: str) -> None:
+    nanos = int(Decimal(usd) * 10**9)
+    bill = reporting(usd)
+    assert (bill.upstream_cost_nanos, bill.charge_nanos) == (nanos, nanos * 12 // 10)
+    assert (bill.certainty, bill.by_report, bill.rated_nanos) == (EXACT, True, 22_000)
+    assert sum(line.charge_nanos for line in bill.lines) == bill.charge_nanos
+    assert [line.unit for line in bill.lines] == ["input_tokens", "output_tokens"]
+
+
+def test_each_line_of_a_reported_cost_keeps_its_margin() -> None:
+    margins = MarginTable(1, {(None, "acme", "output_tokens"): Decimal(100), (None, None, None): Decimal(0)})
+    bill = reporting("0.000044", margins=margins)
+    assert [(line.cost_nanos, line.charge_nanos) for line in bill.lines] == [(20_000, 20_000), (24_000, 48_000)]
+
+
+def test_a_reported_cost_of_nothing_is_not_believed() -> None:
+    bill = reporting("0")
+    assert (bill.upstream_cost_nanos, bill.by_report) == (22_000, False)
+
+
+def test_what_is_far_above_ours_is_no_more_certain_than_an_estimate() -> None:
+    """The ledger takes no more for an estimate than was held, and books the rest as exposure."""
+    bill = reporting("0.000066001")
+    assert (bill.upstream_cost_nanos, bill.certainty, bill.by_report) == (66_001, ESTIMATED, True)
+    assert reporting("0.000066001", complete=False).certainty is AT_LEAST
+
+
+def test_a_cost_that_no_unit_explains_has_a_line_of_its_own() -> None:
+    bill = reporting("0.000033", usage={"web_searches": 1})
+    assert [(line.unit, line.usd, line.charge_nanos) for line in bill.lines] == [("reported_cost", "0.000033", 39_600)]
+    assert bill.unpriced == (("m-1", "web_searches"),)
+
+
+# --- Stand-ins and hours
+
+
+def test_a_stand_in_does_not_price_what_the_request_names_better() -> None:
+    card = card_of(ModelRates(("*",), (Rate("input_tokens", "9"), Rate("output_tokens", "9")), stand_in=True))
+    bill = price_call(permit_with(card), HELD, structs.replace(WHOLE, model="m-1-secret"))
+    assert (bill.parts[0].priced_as, bill.charge_nanos) == ("m-1", 26_400)
+
+
+def test_the_hour_at_which_a_call_began_chooses_the_rate() -> None:
+    rates = (Rate("input_tokens", "1", 1_000_000), Rate("input_tokens", "2", 1_000_000, hours=("sat 01:00-04:00",)))
+    permit = permit_with(RateCard("v", {"acme": (ModelRates(("m-1",), rates),)}))
+    saturday = 1_795_219_200 * 10**6
+
+    def cost(minutes: int) -> int:
+        held = structs.replace(HELD, created_at=saturday + minutes * 60 * 10**6)
+        bill = price_call(permit, held, structs.replace(WHOLE, usage={"input_tokens": 1}))
+        assert recompute(bill, HOLDER.tenant.id, permit.prices.card, permit.prices.margins).lines == bill.lines
+        return bill.upstream_cost_nanos
+
+    assert [cost(minutes) for minutes in (0, 59, 60, 239, 240, 1500)] == [1_000, 1_000, 2_000, 2_000, 1_000, 1_000]
+
+
+def test_a_call_without_hours_does_not_tell_its_own() -> None:
+    assert price_call(permit_with(), HELD, WHOLE).parts[0].conditions.minute == UNTIMED

@@ -9,7 +9,7 @@ import pytest
 from proxy.usage.measure import add_up, measure
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
-from proxy.usage.spec import ReaderSpec
+from proxy.usage.spec import ReaderSpec, Sum
 
 CHAT = {
     "source": "here",
@@ -44,6 +44,18 @@ def test_units_are_disjoint_and_not_zero() -> None:
 
 def test_seconds_may_be_a_fraction() -> None:
     assert reading(CHAT, {"usage": {"seconds": 3.7}}).usage == {"audio_seconds": Decimal("3.7")}
+
+
+def test_a_part_that_is_sometimes_counted_twice_is_taken_off_once() -> None:
+    spec = ReaderSpec(
+        source="s",
+        usage=("usage",),
+        units={"input_tokens": Sum("prompt - read - written", otherwise="prompt - read"), "output_tokens": "output"},
+    )
+    assert reading(spec, {"usage": {"prompt": 9, "read": 4, "written": 3}}).usage == {"input_tokens": 2}
+    assert reading(spec, {"usage": {"prompt": 9, "read": 7, "written": 7}}).usage == {"input_tokens": 2}
+    assert reading(spec, {"usage": {"prompt": 9, "read": 10, "written": 1}}).invalid
+    assert reading(spec, {"usage": {"prompt": -9}}).invalid
 
 
 def test_usage_of_zeros_is_a_report_and_usage_without_counts_is_none() -> None:
