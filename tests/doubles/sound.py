@@ -32,12 +32,17 @@ def flac(samples: int, *, rate: int = 44_100, sound: int = 0) -> bytes:
     return b"fLaC" + b"\x80" + struct.pack(">I", len(info))[1:] + info + bytes(sound)
 
 
-def ogg_opus(seconds: float) -> bytes:
-    """Return the pages of an opus stream: its header, its comment, and the last page, which says where it ends."""
+def ogg_opus(seconds: float, pages: int = 1) -> bytes:
+    """Return the pages of an opus stream: its header, its comment, its sound, and the last, which says where it ends."""
     head = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 48_000, 0, 0)
     tags = b"OpusTags" + struct.pack("<I", 0) + struct.pack("<I", 0)
     end = int(seconds * 48_000)
-    return _page(2, 0, 0, head) + _page(0, 0, 1, tags) + _page(0, end, 2, bytes(200)) + _page(4, end, 3, bytes(200))
+    return (
+        _page(2, 0, 0, head)
+        + _page(0, 0, 1, tags)
+        + _page(0, end, 2, bytes(200)) * pages
+        + _page(4, end, 3, bytes(200))
+    )
 
 
 def _page(kind: int, granule: int, number: int, packet: bytes) -> bytes:

@@ -218,6 +218,7 @@ SECONDS = Measure("audio_seconds", "seconds", ("file",), least=10)
         (Reading(complete=True, failed=True), Certainty.NONE, None),
         (Reading(), Certainty.NONE, None),
         (structs.replace(SPOKEN, usage={"characters": 3}, reported=True), Certainty.EXACT, 3),
+        (Reading(usage={"characters": 3}, reported=True), Certainty.AT_LEAST, 3),
     ],
 )
 def test_characters_of_the_request_are_charged_once_something_came(

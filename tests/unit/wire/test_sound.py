@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from doubles.sound import flac, m4a, mp3, ogg_opus, wav, webm
 
-from proxy.wire.sound import kind_of, seconds_of
+from proxy.wire.sound import READS_MAX, kind_of, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,11 @@ def test_a_file_made_to_be_slow_is_given_up(data: bytes) -> None:
     began = time.process_time()
     seconds_of(data)
     assert time.process_time() - began < 1
+
+
+def test_no_file_is_read_for_ever() -> None:
+    assert seconds_of(ogg_opus(61.5, pages=1_000)) == Decimal("61.5")
+    assert seconds_of(ogg_opus(61.5, pages=READS_MAX)) is None
 
 
 @pytest.mark.parametrize("data", [wav(0.1), mp3(5), flac(100), ogg_opus(1), m4a(1), webm(5)])
