@@ -33,7 +33,7 @@ def flac(samples: int, *, rate: int = 44_100, sound: int = 0) -> bytes:
 
 
 def ogg_opus(seconds: float, pages: int = 1) -> bytes:
-    """Return the pages of an opus stream: its header, its comment, its sound, and the last, which says where it ends."""
+    """Return the pages of an opus stream: header, comment, sound, and the last, which says where it ends."""
     head = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 48_000, 0, 0)
     tags = b"OpusTags" + struct.pack("<I", 0) + struct.pack("<I", 0)
     end = int(seconds * 48_000)
