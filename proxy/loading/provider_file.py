@@ -107,6 +107,7 @@ class EndpointFile(Struct, frozen=True, forbid_unknown_fields=True):
     session: str = ""
     later: LaterFile | None = None
     many: ManyFile | None = None
+    unpriced: str = ""
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):

@@ -225,6 +225,7 @@ def _endpoint(endpoint: EndpointFile, content: ProviderFile, files: Files) -> En
         later=make_later(endpoint, find),
         many=make_many(endpoint, find),
         charge_by=endpoint.charge_by,
+        unpriced=endpoint.unpriced,
     )
     _check_endpoint(made)
     return made

@@ -98,7 +98,7 @@ class Endpoint(Struct, frozen=True):
     is a JSON object, as most are. `service` names the place of the provider that it is at, if not the usual one.
     `envelope` is that of its errors where the route speaks another dialect than its integration does.
     `session` tells how a WebSocket is metered. With `later` it makes work that finishes later; with `many` it takes
-    many requests as one.
+    many requests as one. `unpriced` is said where nobody has priced what cannot be metered.
     """
 
     name: str
@@ -123,3 +123,4 @@ class Endpoint(Struct, frozen=True):
     later: Later | None = None
     many: Many | None = None
     charge_by: Literal["rates", "reported"] = "rates"
+    unpriced: str = ""

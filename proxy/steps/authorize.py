@@ -61,7 +61,7 @@ async def authorize(
         refuse(Refusal.MODEL_NOT_ALLOWED, f"This key may not use the model {asked!r}.")
     model = route.integration.policy.models.get(asked, asked)
     prices = _prices(route, holder, directory)
-    rates = _rates(prices, model)
+    rates = _rates(prices, model, endpoint.unpriced)
     return Permit(route, holder, raw, body, search, model, _streamed(route, body), rates, prices, known, route.region)
 
 
@@ -123,8 +123,10 @@ def _prices(route: Route, holder: KeyHolder, directory: Directory) -> Prices:
     return Prices(directory.rate_card(), directory.margins(), holder.tenant.id, route.integration.name)
 
 
-def _rates(prices: Prices, model: str) -> ModelRates:
+def _rates(prices: Prices, model: str, unpriced: str) -> ModelRates:
     rates = prices.card.find(prices.integration, model)
+    if rates is None and unpriced:
+        refuse(Refusal.UNPRICED_MODEL, unpriced)
     if rates is None:
         refuse(
             Refusal.UNPRICED_MODEL,

@@ -24,8 +24,8 @@ def begin(tmp_path: Path) -> Iterator[Any]:
     """Start a house in front of an upstream; afterwards it must end well, and have said no secret."""
     houses: list[House] = []
 
-    async def start(origin: str, name: str = "openai") -> House:
-        house = House(tmp_path, {name: {"api_key": CANARY, "upstream": origin}})
+    async def start(origin: str, name: str = "openai", **settings: Any) -> House:
+        house = House(tmp_path, {name: {"api_key": CANARY, "upstream": origin}}, settings)
         houses.append(house)
         return await asyncio.to_thread(house.start)
 
@@ -222,8 +222,8 @@ async def test_gemini_live_is_metered_turn_by_turn(begin: Any) -> None:
         while await line.hear() is not None:
             spoken = {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}]}}
             await line.socket.send_bytes(json.dumps({"serverContent": spoken}).encode())
-            used = {"promptTokenCount": 20, "responseTokenCount": 9, "thoughtsTokenCount": 4}
-            used |= {"responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 9}]}  # type: ignore[dict-item]
+            used: dict[str, Any] = {"promptTokenCount": 20, "responseTokenCount": 9, "thoughtsTokenCount": 4}
+            used |= {"responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 9}]}
             over = {"serverContent": {"turnComplete": True}, "usageMetadata": used}
             await line.socket.send_bytes(json.dumps(over).encode())
 
@@ -286,3 +286,44 @@ async def test_what_is_heard_is_charged_by_the_second(begin: Any) -> None:
     seconds = [entry["call"]["usage"]["audio_seconds"] for entry in entries]
     assert seconds == [10, 60]
     assert [entry["call"]["usage"]["diarized_seconds"] for entry in entries] == seconds
+
+
+SECRETS = "/openai/v1/realtime/client_secrets"
+PRICE = """
+integration: openai
+source: a judgement of the operator's
+checked: 2026-11-21
+models:
+  - match: [realtime-direct]
+    rates: [{per: 1, usd: {requests: "2.5"}}]
+"""
+
+
+@pytest.mark.parametrize("priced", [False, True])
+async def test_what_passes_by_is_refused_unless_the_operator_prices_it(
+    begin: Any, tmp_path: Path, priced: bool
+) -> None:
+    def secret(_: web.Request) -> web.Response:
+        return web.json_response({"value": "ek_1", "expires_at": 1})
+
+    settings = {}
+    if priced:
+        (tmp_path / "rates").mkdir()
+        (tmp_path / "rates" / "openai.yaml").write_text(PRICE)
+        settings = {"rates_dir": str(tmp_path / "rates")}
+    async with provider(talk, answer=secret) as fake:
+        house = await begin(fake.origin, **settings)
+        key = await asyncio.to_thread(house.tenant, "acme")
+        asked = {"session": {"type": "realtime", "model": "gpt-realtime"}}
+        async with (
+            ClientSession(headers={"Authorization": f"Bearer {key}"}) as session,
+            session.post(house.edge + SECRETS, json=asked) as answer,
+        ):
+            found = await answer.json()
+            if priced:
+                assert (answer.status, found["value"]) == (200, "ek_1")
+                assert answer.headers["faregate-charge-usd"] == "3"
+            else:
+                assert (answer.status, found["error"]["code"]) == (404, "unpriced_model")
+                assert "past Faregate" in found["error"]["message"]
+                assert fake.refused == []
