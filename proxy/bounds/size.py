@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from proxy.bounds.fields import length
+from proxy.bounds.fields import length, words
 from proxy.bounds.media import Known, media
 from proxy.bounds.references import named
 from proxy.bounds.search import Search
@@ -43,6 +43,8 @@ def measure(body: Any, search: Search, spec: BoundSpec, model: str, known: Known
         count = length(body, counted.at, text=counted.text)
         if count:
             text += count * counted.each + counted.any
+            if counted.along:
+                text += count * sum(len(word.encode("utf-8", "replace")) for word in words(body, counted.along))
     seen = media(body, search, spec, model, known)
     held, unknown = _referenced(body, search, spec, known)
     windows = max(1, length(body, spec.inputs, text=True)) if spec.inputs else 1

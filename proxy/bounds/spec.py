@@ -67,13 +67,15 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 class Counted(Struct, frozen=True, forbid_unknown_fields=True):
     """A list, which must be one if it is there (`text`: or a string).
 
-    Each element adds `each` tokens, and a list that is not empty adds `any`.
+    Each element adds `each` tokens, and a list that is not empty adds `any`. With `along` each element is read together
+    with the text at that path, which counts as often.
     """
 
     at: str
     each: int = 0
     any: int = 0
     text: bool = False
+    along: str = ""
 
 
 class Kind(Struct, frozen=True, forbid_unknown_fields=True):
@@ -266,7 +268,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def can_be_plain(self) -> bool:
         """Whether a call can be bounded by its length: it is one reading of one text, and writes tokens only."""
         output = self.output
-        if self.measures or self.variants or self.fees:
+        if self.measures or self.variants or self.fees or any(counted.along for counted in self.lists):
             return False
         return output is not None and not (output.flat or output.prompts or self.inputs)
 

@@ -5,7 +5,7 @@ import pytest
 
 from proxy.bounds.search import Search
 from proxy.bounds.size import Size, any_units, measure
-from proxy.bounds.spec import BoundSpec, Counted, InputUnit, Kind, Media, Reference
+from proxy.bounds.spec import BoundSpec, Counted, InputUnit, Kind, Media, Output, OutputUnit, Reference
 from proxy.errors import Refused
 
 SPEC = BoundSpec(
@@ -27,6 +27,18 @@ def test_a_byte_is_a_token_and_lists_add_theirs() -> None:
     found, raw = size({"messages": [{"content": "héllo 你好"}] * 3, "tools": [{}]})
     assert found == Size(raw + 100 + 3 * 8 + 10 + 500)
     assert size({"tools": []})[0].text == 100 + len(b'{"tools": []}')
+
+
+def test_a_text_that_is_read_with_each_element_counts_as_often() -> None:
+    spec = BoundSpec(input=SPEC.input, lists=(Counted("documents", each=2, along="query"),))
+    body = {"query": "häuser", "documents": ["a", "b", "c"]}
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    assert measure(body, Search(raw), spec, "m", {}).text == len(raw) + 3 * (2 + len("häuser".encode()))
+    body["query"] = 7
+    with pytest.raises(Refused, match="query"):
+        measure(body, Search(raw), spec, "m", {})
+    output = Output(units=(OutputUnit("output_tokens"),))
+    assert not BoundSpec(input=SPEC.input, output=output, lists=spec.lists).can_be_plain
 
 
 def test_media_are_not_text() -> None:
