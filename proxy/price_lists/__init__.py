@@ -6,7 +6,7 @@ Invariants:
 - A list is somebody's word: whatever it says is judged before anything is written.
 - Rates are appended, never edited, and only in the operator's folder.
 
-`mapping` and `differences` are that data; `listing` is what any list answers; `genai_prices` and `litellm` read the
-two. `judge` says what is to be made of one price, `compare` holds a whole card against both, `sync` does it with the
-files and writes what is accepted (`synced`), `report` tells it. `draft` makes a first rates file of an integration.
+`mapping` and `differences` are that data; `listing` is what any list answers; `genai_prices` and `litellm` read them.
+`judge` says what is to be made of one price, `compare` holds a whole card against both, `sync` does it with the files
+and writes what is accepted (`synced`), `report` tells it. `draft` makes a first rates file of an integration.
 """

@@ -72,7 +72,7 @@ def generate(integration: str, model: str, tier: str, units: Iterable[str], inde
     used = {}
     for unit in sorted(units):
         if unit != "input_tokens":
-            used[unit] = draw(*seed, unit, of=range(1, 1_000))
+            used[unit] = 1 if unit == "requests" else draw(*seed, unit, of=range(1, 1_000))
     if "input_tokens" in units:
         parts = sum(count for unit, count in used.items() if unit.startswith(("input_", "cache_")))
         used["input_tokens"] = max(1, draw(*seed, "prompt", of=PROMPTS) + draw(*seed, "more", of=range(500)) - parts)
@@ -121,7 +121,7 @@ def _genai_usage(pair: Pair) -> Usage:
         input_audio_tokens=total("input_audio_tokens", "cache_read_audio_tokens"),
         input_image_tokens=total("input_image_tokens", "cache_read_image_tokens"),
         input_video_tokens=total("input_video_tokens"),
-        output_tokens=total(*outputs),
+        output_tokens=total(*outputs, "citation_tokens"),
         output_audio_tokens=total("output_audio_tokens"),
         output_image_tokens=total("output_image_tokens"),
         output_video_tokens=total("output_video_tokens"),
