@@ -149,8 +149,8 @@ class _Desk(Struct, frozen=True):
 
 
 def _in_force(model: ModelRates, today: str) -> dict[Key, Rate]:
-    """Return the rates of a day, of no region: what regions ask follows from them."""
-    rates = [rate for rate in model.rates if rate.region is None and rate.since <= today]
+    """Return the rates of a day, of no region and no hour: no list knows hours, and what regions ask follows."""
+    rates = [rate for rate in model.rates if rate.region is None and not rate.hours and rate.since <= today]
     return {key_of(rate): rate for rate in sorted(rates, key=lambda rate: rate.since)}
 
 

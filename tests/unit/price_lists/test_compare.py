@@ -59,6 +59,7 @@ def test_what_holds_today_counts() -> None:
         Rate("input_tokens", "2", 1, "2026-11-21"),
         Rate("input_tokens", "3", 1, "2026-11-22"),
         Rate("input_tokens", "9", 1, "2026-11-21", region="us"),
+        Rate("input_tokens", "8", 1, "2026-11-21", hours=("sat-sun 00:00-24:00",)),
     )
     listed = model((Rate("input_tokens", "2", 1),))
     found = compared(model(rates), {"m": listed}, {"m": listed})
