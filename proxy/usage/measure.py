@@ -25,6 +25,7 @@ def measure(spec: ReaderSpec, seen: Seen, complete: bool, unparsed: bool) -> Rea
         if seen.another and not invalid:
             reported |= _another(spec, seen, by_model)
         reported |= _counts(spec, seen, reported, by_model[seen.model])
+        reported |= bool(cost and by_model[seen.model])  # what was counted has a price that its provider states
     except Absurd:
         invalid = True
     if invalid:

@@ -278,3 +278,11 @@ def test_a_least_is_not_charged_where_nothing_was_reported() -> None:
 def test_a_factor_that_is_no_number_is_absurd() -> None:
     spec = {"source": "here", "usage": ["usage"], "units": {"audio_seconds": {"sum": "n", "times": "channels"}}}
     assert reading(spec, {"usage": {"n": 1, "channels": "two"}}).invalid
+
+
+def test_what_was_counted_is_reported_where_its_provider_states_what_it_costs() -> None:
+    spec = {"source": "here", "usage": ["usage"], "counts": {"images": {"length": ["data"]}}, "cost": {"at": "ticks"}}
+    found = reading(spec, {"data": [{}, {}], "usage": {"ticks": 3}})
+    assert (found.usage, found.reported, found.reported_cost) == ({"images": 2}, True, "3")
+    assert not reading(spec, {"data": [{}]}).reported
+    assert not reading(spec, {"data": [], "usage": {"ticks": 3}}).reported
