@@ -484,7 +484,9 @@ def _with_added(
     fees = model.units - own.units
     for rows, names in parts.items():
         twins = [twin for uplift in uplifts for rate in rows if rate.unit not in fees for twin in uplift.of(rate)]
-        rates = {(rate.unit, rate.rank, rate.tier, rate.region): rate for rate in (*model.rates, *rows, *twins)}
+        rates = {
+            (rate.unit, rate.rank, rate.tier, rate.region, rate.hours): rate for rate in (*model.rates, *rows, *twins)
+        }
         yield structs.replace(model, match=tuple(names), rates=tuple(rates.values()))
 
 
