@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from proxy.bounds.keep import Keep
 from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.paths import compiled
 from proxy.pricing.card import is_glob
@@ -230,7 +231,8 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
     is certainly read as input: evidence, where the provider reports none. `fees` are what the request is billed for
     besides tokens, or instead of them. `measures` are quantities that the request itself tells, `addons` its extras
-    that are billed beside these, `variants` its choices that the price depends on.
+    that are billed beside these, `variants` its choices that the price depends on. `keep` is how long the provider is
+    to keep the input, which is billed by the hour.
     """
 
     input: tuple[InputUnit, ...] = ()
@@ -252,6 +254,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     measures: tuple[Measure, ...] = ()
     addons: tuple[Addon, ...] = ()
     variants: tuple[Variant, ...] = ()
+    keep: Keep | None = None
 
     @cached_property
     def marks(self) -> tuple[bytes, ...]:
@@ -268,7 +271,7 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     def can_be_plain(self) -> bool:
         """Whether a call can be bounded by its length: it is one reading of one text, and writes tokens only."""
         output = self.output
-        if self.measures or self.variants or self.fees or any(counted.along for counted in self.lists):
+        if self.measures or self.variants or self.fees or self.keep or any(counted.along for counted in self.lists):
             return False
         return output is not None and not (output.flat or output.prompts or self.inputs)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from proxy.bounds.dearest import ANY, ANYWHERE, STANDARD, Dearest, Market, Scope, market
 from proxy.bounds.fees import counted
 from proxy.bounds.fields import words
+from proxy.bounds.keep import kept_s
 from proxy.bounds.measures import added, measured, variant
 from proxy.bounds.media import Known
 from proxy.bounds.output import Allowance, allowance, model_limit, units
@@ -17,9 +18,11 @@ from proxy.bounds.size import Size, any_units, measure
 from proxy.bounds.spec import BoundSpec, Qualifier
 from proxy.bounds.tools import Use, readings, tools
 from proxy.errors import Refusal, refuse
+from proxy.money import ceil_div
 from proxy.pricing.card import ModelRates
 from proxy.pricing.formula import Prices
 
+SECONDS_PER_HOUR = 3_600
 UNLIMITED = 10**12
 """Stands for the window of a model that has none in the rates: more tokens than any body holds."""
 
@@ -117,7 +120,7 @@ def worst(
     if text is None and not flat and not told:
         others = [each.unit for each in spec.measures] + [each.unit for each in spec.fees]
         _unpriced(model_name, " or ".join((*call.text_units, *others)))
-    base += flat + told
+    base += flat + told + _keeping(call, body, here, total)
     for use in call.uses:
         base += _fees(use, model_name, here, output)
         for name in use.models:
@@ -143,6 +146,15 @@ def _input(call: _Call, here: Market, text: Dearest | None, total: int, passes: 
     if text is not None and total:
         found.append(Portion(text, total))
     return found
+
+
+def _keeping(call: _Call, body: Any, here: Market, total: int) -> list[Portion]:
+    """Return what it costs to keep the input for as long as the request asks."""
+    keep = call.spec.keep
+    one = here.dearest((keep.unit,)) if keep is not None else None
+    if keep is None or one is None:
+        return []
+    return [Portion(one, ceil_div(total * kept_s(body, keep, call.date), SECONDS_PER_HOUR))]
 
 
 def _output(

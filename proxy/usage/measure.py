@@ -8,6 +8,7 @@ from proxy.money import Quantity
 from proxy.usage.expression import Absurd, evaluate, quantity
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
+from proxy.usage.span import by_the_hour
 from proxy.usage.spec import Count, ReaderSpec, Sum, unless_key
 from proxy.wire.paths import find_all
 
@@ -85,6 +86,8 @@ def _amount(each: Sum, usage: dict[str, Any]) -> Quantity | None:
     times = evaluate(each.factor, usage, False) if each.factor else None
     if times is not None:
         amount *= times
+    if each.begins:
+        amount = by_the_hour(amount, usage.get(each.begins), usage.get(each.ends))
     amount *= each.by
     whole, rest = divmod(amount, each.per)
     amount = Decimal(amount) / each.per if rest else int(whole)

@@ -28,7 +28,7 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     The sum is divided by `per` (1000 where milliseconds are reported), multiplied by `by` (1000 where dollars are, and
     thousandths of one are the unit) and by the field at `times` (channels that are each billed); less than `least` is
     billed as that. `otherwise` is the sum where this one is negative: for a provider that sometimes counts a part
-    twice.
+    twice. With `begins` and `ends`, fields that are times, it is multiplied by the hours between the two.
     """
 
     sum: str
@@ -38,6 +38,8 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     times: str = ""
     least: int = 0
     otherwise: str = ""
+    begins: str = ""
+    ends: str = ""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -57,7 +59,7 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     @cached_property
     def plain(self) -> bool:
         """Whether the sum is the quantity as it stands."""
-        return self.per == self.by == 1 and not self.times and not self.least
+        return self.per == self.by == 1 and not (self.times or self.least or self.begins)
 
 
 class Count(Struct, frozen=True, forbid_unknown_fields=True, dict=True):

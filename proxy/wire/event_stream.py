@@ -6,6 +6,7 @@ document: `{"EVENT-TYPE": payload}`, and `{"exception": {"TYPE": payload}}` for 
 """
 
 import struct
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from json import dumps
 from zlib import crc32
@@ -21,6 +22,7 @@ FRAME_BYTES_MAX = 1 << 24
 _PRELUDE = struct.Struct(">III")
 _WORD = struct.Struct(">I")
 _STRING = 7
+_JSON = "application/json"
 _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Bytes of a header's value by its type, where they are fixed: booleans, integers, a time, a UUID."""
 
@@ -124,10 +126,12 @@ def _headers(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _document(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """Return a frame as one JSON text; a payload that is no JSON object counts as `true`."""
+    """Return a frame as one JSON text; a payload that is no JSON object is given as base64, an empty one as `true`."""
     kind = headers.get(":message-type", "event")
     name = headers.get(f":{kind}-type") or headers.get(":error-code") or kind
-    value = payload if payload.lstrip()[:1] == b"{" else b"true"
+    value = b'"' + b64encode(payload) + b'"' if payload else b"true"
+    if payload.lstrip()[:1] == b"{" and headers.get(":content-type", _JSON) == _JSON:
+        value = payload
     document = b"{" + dumps(name).encode() + b":" + value + b"}"
     return document if kind == "event" else b'{"exception":' + document + b"}"
 

@@ -7,6 +7,7 @@ The recordings are not part of the repository: they are read from the folder tha
 import base64
 import json
 import os
+import re
 from collections import Counter
 from decimal import Decimal
 from functools import cache
@@ -23,7 +24,7 @@ from proxy.bounds.spec import BoundSpec
 from proxy.loading.providers import load_providers
 from proxy.loading.rates import load_rates
 from proxy.loading.shipped import shipped
-from proxy.providers.endpoint import Endpoint
+from proxy.providers.endpoint import Endpoint, fill
 from proxy.providers.json_path import look
 from proxy.providers.request import read_request
 from proxy.usage.reader import Reader
@@ -112,6 +113,10 @@ def bound_named(provider: str, name: str) -> BoundSpec:
     return convert(_FILES[other if slash else provider]["bounds"][own], BoundSpec)
 
 
+REDACTED = re.compile(r"<[A-Z_]+>")
+"""What the recorder put in the place of an account's own names."""
+
+
 def recordings() -> list[tuple[str, Recording]]:
     """Return (name, recording) of every exchange with a provider that has a table; none where there is no corpus."""
     if not CORPUS.is_dir():
@@ -135,7 +140,7 @@ def is_read(recording: Recording) -> bool:
 def route_of(recording: Recording) -> tuple[Endpoint, dict[str, str]] | None:
     """Return the route of the provider's file that a recorded request takes, and its parameters; None if none does."""
     request = recording["request"]
-    path = request["path"].partition("?")[0]
+    path = REDACTED.sub("global", request["path"].partition("?")[0])
     for endpoint in PROVIDERS[recording["provider"]].endpoints:
         parameters = endpoint.template.match(path)
         if endpoint.method == request["method"] and parameters is not None:
@@ -196,10 +201,11 @@ def model_of(recording: Recording, asking: dict[str, Any]) -> str:
     if route is None:
         return str(asking.get("model", ""))
     where = route[0].model
-    named = route[1][where.path] if where.path else look(asking, where.body) if where.body else None
+    named = fill(where.path, route[1]) if where.path else look(asking, where.body) if where.body else None
     if named is None and where.other:
         named = look(asking, where.other)
-    return str(named or where.fixed or "")
+    name = str(named or where.fixed or "")
+    return name.rpartition(where.after)[2] if where.after else name
 
 
 def told(recording: Recording) -> dict[str, Any]:
@@ -231,7 +237,7 @@ def units_of(name: str, recording: Recording) -> dict[str, Any]:
     """Return what was used: as the corpus says, or as the provider's table does, with its reason."""
     differs = TABLE[recording["provider"]].differs.get(name)
     if differs is not None:
-        return dict(differs.usage)
+        return {unit: exact(amount) for unit, amount in differs.usage.items()}
     return {unit: exact(amount) for unit, amount in recording["expected"].items() if unit != "model"}
 
 

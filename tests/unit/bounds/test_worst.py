@@ -7,6 +7,7 @@ import pytest
 from msgspec import structs
 
 from proxy.bounds.asking import need
+from proxy.bounds.keep import Keep
 from proxy.bounds.measures import Addon, Measure, Variant
 from proxy.bounds.search import Search
 from proxy.bounds.spec import (
@@ -132,6 +133,17 @@ def test_a_region_that_serves_the_call(make_prices: Any, model: ModelRates) -> N
         return found.base[0].of.conditions.region
 
     assert [priced(None), priced("far")] == [None, "far"]
+
+
+def test_what_is_kept_costs_by_the_hour(make_prices: Any, model: ModelRates) -> None:
+    keeping = structs.replace(model, rates=(*model.rates, Rate("token_hours", "1", 1_000)))
+    spec = BoundSpec(input=SPEC.input, keep=Keep("token_hours", "ttl", "until", 3_600))
+    body = {"text": "hello", "ttl": "7199s"}
+    raw = json.dumps(body).encode()
+    found = worst(body, Search(raw), spec, keeping, make_prices(), "small", {}, date=DATE)
+    assert used(found) == {"input_tokens": len(raw), "token_hours": 2 * len(raw)}
+    free = worst(body, Search(raw), spec, model, make_prices(), "small", {}, date=DATE)
+    assert used(free) == {"input_tokens": len(raw)}
 
 
 def test_media_are_billed_in_their_own_unit(bound: Bound) -> None:

@@ -286,3 +286,20 @@ def test_what_was_counted_is_reported_where_its_provider_states_what_it_costs() 
     assert (found.usage, found.reported, found.reported_cost) == ({"images": 2}, True, "3")
     assert not reading(spec, {"data": [{}]}).reported
     assert not reading(spec, {"data": [], "usage": {"ticks": 3}}).reported
+
+
+def test_what_is_kept_is_measured_by_the_hour() -> None:
+    spec = msgspec.convert(
+        {
+            "source": "here",
+            "usage": ["usage"],
+            "beside": {"begins": "made", "ends": "gone"},
+            "units": {"cache_storage_token_hours": {"sum": "n", "begins": "begins", "ends": "ends"}},
+        },
+        ReaderSpec,
+    )
+    seen = Seen()
+    spec.plan.tree.walk(seen, {"usage": {"n": 9_600}, "made": "2026-08-19T14:00:00Z", "gone": "2026-08-19T14:05:00Z"})
+    assert measure(spec, seen, True, False).usage == {"cache_storage_token_hours": 800}
+    seen.usage["ends"] = "never"
+    assert measure(spec, seen, True, False).invalid

@@ -117,9 +117,10 @@ def test_an_exception_says_so() -> None:
     ]
 
 
-def test_a_payload_that_is_no_object_only_says_that_it_was_there() -> None:
-    headers = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
-    assert split(write_frame(headers, b"\0\1"), [])[0] == [b'{"PayloadPart":true}']
+@pytest.mark.parametrize(("payload", "value"), [(b"\0\1", b'"AAE="'), (b'{"cut', b'"eyJjdXQ="'), (b"", b"true")])
+def test_a_payload_that_is_no_document_is_packed(payload: bytes, value: bytes) -> None:
+    headers = {":message-type": "event", ":event-type": "Part", ":content-type": "application/octet-stream"}
+    assert split(write_frame(headers, payload), [])[0] == [b'{"Part":' + value + b"}"]
 
 
 def test_headers_of_every_type_are_stepped_over() -> None:
