@@ -32,6 +32,7 @@ from proxy.ledger.hold import Hold
 from proxy.ledger.work import Facts, OpenWork, Work, read_facts, write_facts
 from proxy.money import format_usd
 from proxy.pricing.formula import Prices
+from proxy.providers.endpoint import Endpoint
 from proxy.providers.integration import Integration
 from proxy.providers.json_path import matches
 from proxy.providers.later import Fate, Later, Results, fill, named
@@ -286,7 +287,8 @@ async def ask(
         raise Unseen(f"its id cannot stand in {path}", gone=False)
     headers = [*later.headers.items(), ("accept-encoding", "identity")]
     try:
-        answer = await doors.upstream.send(Outbound(work.integration, "GET", target, headers, b""), hold)
+        outbound = Outbound(work.integration, "GET", target, headers, b"", place_of(work, doors))
+        answer = await doors.upstream.send(outbound, hold)
         if answer.status >= 300:
             answer.abort()
             raise Unseen(f"{work.integration} answered {answer.status}", gone=answer.status in NOT_THERE)
@@ -344,7 +346,9 @@ async def close(
 ) -> Closed:
     """End the work's hold: charged if usage was reported, released if it failed without, exposed if nobody knows."""
     held = open_work.hold
-    bill = answers.bill() if answers is not None and answers.reported else None
+    maker = maker_of(open_work.work, doors)
+    by_report = maker is not None and maker.charge_by == "reported"
+    bill = answers.bill(by_report=by_report) if answers is not None and answers.reported else None
     unseen = bill is None and fate is not Fate.FAILED
     if fate is Fate.FAILED and bill is None:
         outcome = Outcome.UPSTREAM_ERROR
@@ -375,9 +379,21 @@ def record(held: Hold, outcome: Outcome, doors: Doors) -> CallRecord:
 
 def rule_of(work: Work, doors: Doors) -> Later | None:
     """Return how to look after work, by the file of its provider as it is now; None if nothing says so any more."""
+    endpoint = maker_of(work, doors)
+    return endpoint.later if endpoint is not None else None
+
+
+def place_of(work: Work, doors: Doors) -> str:
+    """Return the place of the provider at which the work was made, empty for its usual one."""
+    endpoint = maker_of(work, doors)
+    return endpoint.service if endpoint is not None else ""
+
+
+def maker_of(work: Work, doors: Doors) -> Endpoint | None:
+    """Return the route that made the work, None if it is there no longer."""
     integration: Integration | None = doors.house.integrations.get(work.integration)
     endpoints = integration.endpoints if integration is not None else ()
-    return next((each.later for each in endpoints if each.name == work.endpoint), None)
+    return next((each for each in endpoints if each.name == work.endpoint), None)
 
 
 def facts_of(open_work: OpenWork) -> Facts:

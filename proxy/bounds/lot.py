@@ -16,7 +16,7 @@ from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec
 from proxy.bounds.worst import Portion, Worst, worst
 from proxy.errors import Refusal, refuse
-from proxy.pricing.card import Conditions, ModelRates, RateCard, is_glob
+from proxy.pricing.card import UNTIMED, Conditions, ModelRates, RateCard, is_glob
 from proxy.pricing.formula import Prices, unit_price
 
 
@@ -29,6 +29,7 @@ class Share(Struct, frozen=True):
     region: str | None
     context: int
     count: int
+    minute: int = UNTIMED
 
 
 class Lot(Struct, frozen=True):
@@ -48,7 +49,7 @@ class Survey:
         self._date = date
         self.requests = 0
         self._models: dict[str, ModelRates] = {}
-        self._counts: dict[tuple[str, str, str | None, str | None, int], int] = {}
+        self._counts: dict[tuple[str, str, str | None, str | None, int, int], int] = {}
 
     def add(self, body: Mapping[str, Any], search: Search, spec: BoundSpec, model: str, known: Known) -> None:
         """Take one more request. Raises Refused: malformed_request, unpriced_model."""
@@ -61,13 +62,13 @@ class Survey:
             of = portion.of
             name = model if of.rates is rates else name_of(of.rates, self._prices.card, self._prices.integration)
             conditions = of.conditions
-            key = (name, of.unit, conditions.tier, conditions.region, conditions.context)
+            key = (name, of.unit, conditions.tier, conditions.region, conditions.context, conditions.minute)
             self._counts[key] = self._counts.get(key, 0) + portion.count * times
         self.requests += 1
 
     def lot(self) -> Lot:
         """Return what they come to."""
-        shares = tuple(Share(*key, count) for key, count in self._counts.items() if count)
+        shares = tuple(Share(*key[:-1], count, key[-1]) for key, count in self._counts.items() if count)
         return Lot(self.requests, tuple(self._models), shares)
 
 
@@ -83,7 +84,7 @@ def need_of(lot: Lot, prices: Prices, date: str) -> Need:
     portions = []
     for share in lot.shares:
         rates = prices.card.find(prices.integration, share.model)
-        conditions = Conditions(share.tier, share.context, date, share.region)
+        conditions = Conditions(share.tier, share.context, date, share.region, share.minute)
         price = unit_price(prices, rates, share.unit, conditions) if rates is not None else None
         if rates is None or price is None:
             refuse(

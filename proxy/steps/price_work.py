@@ -12,9 +12,10 @@ from msgspec import structs
 from proxy.ledger.bill import Bill, Part, draw_up
 from proxy.ledger.hold import Hold
 from proxy.money import Quantity
-from proxy.pricing.card import Conditions, ModelRates
+from proxy.pricing.card import UNTIMED, Conditions, ModelRates
 from proxy.pricing.context import context_of
 from proxy.pricing.formula import Prices, Used
+from proxy.pricing.hours import minute_of_week
 from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
 
@@ -44,14 +45,14 @@ class Answers:
             if usage:
                 self._add(model or self._held.model, usage, reading)
 
-    def bill(self) -> Bill:
-        """Price them all, in the order in which their kinds came."""
+    def bill(self, *, by_report: bool = False) -> Bill:
+        """Price them all, in the order in which their kinds came; `by_report`: as the provider does, if believed."""
         parts = tuple(self._parts.values())
         used = [Used(part.model, self._rates[part.model][1], part.usage, part.conditions) for part in parts]
         certainty = Certainty.EXACT if self._sure else Certainty.AT_LEAST
         model = parts[0].model if parts else self._held.model
         cost = f"{self._cost.normalize():f}" if self._cost else ""
-        return draw_up(self._held, self._prices, model, certainty, parts, used, cost)
+        return draw_up(self._held, self._prices, model, certainty, parts, used, cost, by_report=by_report)
 
     def _add(self, model: str, usage: Mapping[str, Quantity], reading: Reading) -> None:
         priced_as, rates = self._find(model)
@@ -60,7 +61,8 @@ class Answers:
         key = (model, tier, reading.region, bisect_left(rates.sizes, context))
         before = self._parts.get(key)
         if before is None:
-            conditions = Conditions(tier, context, self._held.period, reading.region)
+            minute = minute_of_week(self._held.created_at) if rates.timed else UNTIMED
+            conditions = Conditions(tier, context, self._held.period, reading.region, minute)
             self._parts[key] = Part(model, priced_as, dict(usage), conditions)
             return
         summed = dict(before.usage)

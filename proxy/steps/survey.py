@@ -50,7 +50,7 @@ async def survey(head: Head, permit: Permit, directory: Directory, date: str) ->
     if many.upload:
         return Surveyed(permit, None, await surveyor.upload(head))
     lot = await surveyor.of_file() if many.file else await surveyor.of_body()
-    for model in lot.models:
+    for model in lot.models if many.file else ():  # another key than now may have uploaded it
         surveyor.admit_model(model)
     model = lot.models[0]
     rates = surveyor.prices.card.find(permit.route.integration.name, model)
@@ -151,6 +151,7 @@ class _Surveyor:
         known = {name: await self._tokens(name) for _, name in references(body, search, bound)}
         try:
             self.admit_model(model)
+            model = self._permit.route.integration.policy.models.get(model, model)
             self._survey.add(body, search, bound, model, known)
         except Refused as refused:
             raise Refused(refused.refusal, f"{where}: {refused.message}", **refused.facts) from None

@@ -1,7 +1,6 @@
 """Work that finishes later through the real process: batches, background answers, kill -9, and who charges them."""
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -11,50 +10,19 @@ from typing import Any
 
 import pytest
 from support.house import House
-from support.upstream import Seen, json_answer, upstream
+from support.upstream import upstream
+from support.worker import Worker
 
-USAGE = {"input_tokens": 100, "output_tokens": 50, "total_tokens": 150}
 CHARGE = 100 * 300 + 50 * 2_400  # gpt-5-mini at 20 %: 0.25 and 2 USD for a million
 PATIENCE_S = 10.0
 
 Answer = tuple[int, dict[str, str], Any]
 
 
-class Provider:
-    """One job and one batch, and what the provider says of them."""
-
-    def __init__(self) -> None:
-        self.state = "queued"
-        self.gone = False
-        self.seen: list[str] = []
-
-    def __call__(self, connection: socket.socket, seen: Seen) -> None:
-        line = seen.line.rsplit(" ", 1)[0]
-        self.seen.append(line)
-        if self.gone:
-            connection.sendall(json_answer(b'{"error": {"message": "no such"}}').replace(b"200 OK", b"404 Not Found"))
-            return
-        connection.sendall(json_answer(self._body(line)))
-
-    def _body(self, line: str) -> bytes:
-        done = self.state == "completed"
-        if "/files/file-out/content" in line:
-            body = {"model": "gpt-5-mini-2025-08-07", "usage": USAGE}
-            return b"\n".join(json.dumps({"id": n, "response": {"body": body}}).encode() for n in range(2))
-        if "/files" in line:
-            return json.dumps({"id": "file-in", "object": "file", "purpose": "batch"}).encode()
-        if "/batches" in line:
-            output = "file-out" if done else None
-            batch = {"id": "batch_1", "object": "batch", "status": self.state, "output_file_id": output, "usage": None}
-            return json.dumps(batch).encode()
-        answer = {"id": "resp_1", "object": "response", "status": self.state, "model": "gpt-5-mini-2025-08-07"}
-        return json.dumps({**answer, "output": [], "error": None, "usage": USAGE if done else None}).encode()
-
-
 class Rig:
     """A house, its provider, and a tenant."""
 
-    def __init__(self, house: House, provider: Provider, key: str) -> None:
+    def __init__(self, house: House, provider: Worker, key: str) -> None:
         self.house, self.provider, self.key = house, provider, key
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Answer:
@@ -88,7 +56,7 @@ class Rig:
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    provider = Provider()
+    provider = Worker()
     with upstream(provider) as running:
         chosen = {"openai": {"api_key": "sk-operator", "upstream": running.origin}}
         house = House(tmp_path, chosen, {"limits": {"later_first_look_s": 0.3}}).start()
