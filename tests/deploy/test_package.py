@@ -20,7 +20,8 @@ from support.newcomer import LAST_LINE, Server, printed, python, shell, start
 pytestmark = [pytest.mark.process, pytest.mark.sdk]
 
 ROOT = Path(__file__).parents[2]
-INTEGRATIONS = sorted(path.stem for path in (ROOT / "config" / "providers").glob("*.yaml"))
+INTEGRATIONS = sorted(path.stem for path in (ROOT / "config" / "sandbox").glob("*.yaml"))
+"""Those that the demo plays itself."""
 
 
 def run(*words: str | Path, cwd: Path = ROOT) -> str:

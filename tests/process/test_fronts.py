@@ -193,12 +193,15 @@ def test_402_comes_as_it_was_said(rig: Rig) -> None:
 
 
 def upload(key: str, size: int) -> bytes:
-    """Return an upload as large as that."""
+    """Return an upload whose body is as large as that."""
+    field = b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n'
+    file = b'--x\r\nContent-Disposition: form-data; name="file"; filename="notes.txt"\r\n\r\n'
+    end = b"\r\n--x--\r\n"
     head = (
         f"POST /v1/files HTTP/1.1\r\nHost: openai-proxy.{DOMAIN}\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {size}\r\n\r\n"
     )
-    return head.encode() + b"x" * size
+    return head.encode() + field + file + b"n" * (size - len(field + file + end)) + end
 
 
 def test_a_large_body_passes(rig: Rig, account: Account) -> None:

@@ -91,7 +91,7 @@ def test_a_route_that_is_not_metered_is_not_there(run: Run, scene: Stage) -> Non
     error = run.results["404 route"]
     assert (error["class"], error["requests"]) == ("NotFoundError", 1)
     assert error["headers"]["faregate-refusal"] == "unknown_endpoint"
-    assert b"/v1/messages/batches" not in scene.tap.sent
+    assert b"/v1/skills" not in scene.tap.sent
 
 
 def test_the_provider_never_hears_of_it(run: Run, scene: Stage) -> None:

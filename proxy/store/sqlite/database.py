@@ -140,7 +140,8 @@ def _note_rates(batch: Batch, card: RateCard, now: int) -> None:
 
 def keep_card(connection: sqlite3.Connection, card: RateCard, now: int) -> None:
     """Store the card under its version, unless it is there. Raises BadConfig if another has that version."""
-    connection.execute(START.insert_rate_card, (card.version, json.encode(card).decode(), now))
+    connection.execute(START.insert_rate_card, (card.version, now))
+    connection.execute(START.insert_rate_card_content, (card.version, json.encode(card).decode()))
     stored = connection.execute(START.find_rate_card, (card.version,)).fetchone()[0]
     if not json.decode(stored, type=RateCard).prices_as(card):
         raise BadConfig(f"rates: another rate card has the version {card.version}; install Faregate again")

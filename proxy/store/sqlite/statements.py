@@ -94,6 +94,7 @@ class StartSql(Struct, frozen=True, forbid_unknown_fields=True):
 
     next_epoch: str
     insert_rate_card: str
+    insert_rate_card_content: str
     find_rate_card: str
     last_rate_card: str
     wallets_astray: str

@@ -125,7 +125,7 @@ def refusals(report, base, told):
     report.fails("401", lambda: wrong.messages.create(**ask))
     right = Anthropic(base_url=base, api_key=told["key"])
     report.fails("404 model", lambda: right.messages.create(**{**ask, "model": "claude-none"}))
-    report.fails("404 route", lambda: right.messages.batches.list())
+    report.fails("404 route", lambda: right.get("/v1/skills", cast_to=object))
     report.fails("404 file", lambda: right.beta.files.retrieve_metadata("file_of_somebody_else"))
     document = {"type": "document", "source": {"type": "file", "file_id": "file_of_somebody_else"}}
     foreign = {**ask, "messages": [{"role": "user", "content": [document]}]}

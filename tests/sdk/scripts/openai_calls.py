@@ -160,7 +160,7 @@ def refusals(report, base, told):
     report.fails("401", lambda: wrong.chat.completions.create(**ask))
     right = OpenAI(base_url=base, api_key=told["key"])
     report.fails("404 model", lambda: right.chat.completions.create(model="gpt-none", messages=QUESTION))
-    report.fails("404 route", lambda: right.batches.list())
+    report.fails("404 route", lambda: right.fine_tuning.jobs.list())
     report.fails("400", lambda: right.chat.completions.create(model="gpt-5-mini", messages=QUESTION, stream="yes"))
 
 

@@ -19,7 +19,7 @@ WHERE entry.tenant = ? ORDER BY entry.seq;
 
 -- name: rate_card
 -- A rate card's content, as JSON.
-SELECT content FROM rate_card WHERE version = ?;
+SELECT content FROM rate_card_content WHERE version = ?;
 
 -- name: margins
 -- Every margin that was ever set, in order.

@@ -89,7 +89,7 @@ WHERE ?1 IN ('', tenant) AND id < ?2 AND at >= ?3 AND at < ?4 ORDER BY id DESC L
 
 -- name: rate_card
 -- A rate card's content, as JSON.
-SELECT content FROM rate_card WHERE version = ?;
+SELECT content FROM rate_card_content WHERE version = ?;
 
 -- name: margins
 -- Every margin that was ever set, in order.

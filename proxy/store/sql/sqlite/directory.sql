@@ -43,7 +43,7 @@ WHERE object.integration = ? AND object.id = ? AND hold.state = 'held';
 
 -- name: rate_card
 -- A rate card that was in force once, as JSON.
-SELECT content FROM rate_card WHERE version = ?;
+SELECT content FROM rate_card_content WHERE version = ?;
 
 -- name: margins
 -- Every margin that was set up to a version, in order.

@@ -50,16 +50,27 @@ CREATE TABLE wallet (
     head    TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
--- Every rate card that ever priced a call, whole, as JSON.
+-- Every rate card that ever priced a call.
 CREATE TABLE rate_card (
     version    TEXT PRIMARY KEY,
-    content    TEXT NOT NULL,
     first_seen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER rate_card_is_never_changed BEFORE UPDATE ON rate_card
 BEGIN SELECT RAISE(ABORT, 'a rate card is never changed'); END;
 CREATE TRIGGER rate_card_is_never_deleted BEFORE DELETE ON rate_card
+BEGIN SELECT RAISE(ABORT, 'a rate card is never deleted'); END;
+
+-- What is in them, whole, as JSON. Megabytes each, so they stand apart: every hold looks its version up, and SQLite
+-- reads the whole row of a table WITHOUT ROWID to compare its key.
+CREATE TABLE rate_card_content (
+    version TEXT PRIMARY KEY REFERENCES rate_card,
+    content TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER rate_card_content_is_never_changed BEFORE UPDATE ON rate_card_content
+BEGIN SELECT RAISE(ABORT, 'a rate card is never changed'); END;
+CREATE TRIGGER rate_card_content_is_never_deleted BEFORE DELETE ON rate_card_content
 BEGIN SELECT RAISE(ABORT, 'a rate card is never deleted'); END;
 
 -- Margins as they were set, and unset (pct is NULL). The table as of version N is, of each slot, its last row up to N.

@@ -6,11 +6,15 @@ UPDATE meta SET epoch = epoch + 1 RETURNING epoch;
 
 -- name: insert_rate_card
 -- A rate card that was not seen before.
-INSERT INTO rate_card (version, content, first_seen) VALUES (?, ?, ?) ON CONFLICT (version) DO NOTHING;
+INSERT INTO rate_card (version, first_seen) VALUES (?, ?) ON CONFLICT (version) DO NOTHING;
+
+-- name: insert_rate_card_content
+-- What is in it.
+INSERT INTO rate_card_content (version, content) VALUES (?, ?) ON CONFLICT (version) DO NOTHING;
 
 -- name: find_rate_card
 -- A rate card's content, as JSON.
-SELECT content FROM rate_card WHERE version = ?;
+SELECT content FROM rate_card_content WHERE version = ?;
 
 -- name: last_rate_card
 -- The newest rate card.

@@ -100,7 +100,7 @@ def test_every_table_about_a_tenant_has_the_tenant(database: Database) -> None:
     ask = database.connection.execute
     tables = {row[0] for row in ask("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     with_tenant = {table for table in tables if "tenant" in {row[1] for row in ask(f"PRAGMA table_info({table})")}}
-    assert tables - with_tenant == {"meta", "rate_card", "tenant"}
+    assert tables - with_tenant == {"meta", "rate_card", "rate_card_content", "tenant"}
     assert all("STRICT" in row[0] for row in ask("SELECT sql FROM sqlite_schema WHERE type = 'table'"))
 
 
@@ -134,8 +134,10 @@ def books(database: Database) -> sqlite3.Connection:
         ("INSERT INTO audit SELECT 9, at, who, via, address, action, tenant, target, before, after FROM audit", "gaps"),
         ("UPDATE margin SET pct = '1'", "never changed"),
         ("DELETE FROM margin", "never deleted"),
-        ("UPDATE rate_card SET content = ''", "never changed"),
+        ("UPDATE rate_card SET first_seen = 0", "never changed"),
         ("DELETE FROM rate_card", "never deleted"),
+        ("UPDATE rate_card_content SET content = ''", "never changed"),
+        ("DELETE FROM rate_card_content", "never deleted"),
         ("UPDATE hold SET state = 'held' WHERE state = 'settled'", "ends once"),
         ("UPDATE hold SET state = 'settled' WHERE state = 'released'", "ends once"),
         ("DELETE FROM hold", "never deleted"),

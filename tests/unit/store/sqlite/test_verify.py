@@ -79,6 +79,7 @@ def test_honest_books_pass(books: Path) -> None:
 LAST = f"WHERE tenant = '{T}' AND seq = 4"
 CALL_1 = f"WHERE call = '{make_id('call', 1)}'"
 
+DEARER = 'UPDATE rate_card_content SET content = replace(content, \'"usd":"1"\', \'"usd":"2"\')'
 HOLD_MORE = (
     "INSERT INTO hold SELECT 'call_x', tenant, key, integration, endpoint, model, 5, 5, rate_card, margins, waived, "
     f"created_at, period, epoch, 'held', '', app, 0, '[]' FROM hold {CALL_1}"
@@ -118,9 +119,9 @@ HOLD_MORE = (
         (f"DELETE FROM hold WHERE call = '{make_id('call', 4)}'", "an exposure has no hold that ended"),
         ("UPDATE margin SET pct = '51'", "computed again: 100000 and 151000"),
         ("DELETE FROM margin", "which are not stored"),
-        ("DELETE FROM rate_card", "which are not stored"),
-        ("UPDATE rate_card SET content = replace(content, '\"usd\":\"1\"', '\"usd\":\"2\"')", "computed again: 200000"),
-        ("UPDATE rate_card SET content = replace(content, 'm-1', 'm-2')", "has no rates for acme/m-1"),
+        ("DELETE FROM rate_card_content", "which are not stored"),
+        (DEARER, "computed again: 200000"),
+        ("UPDATE rate_card_content SET content = replace(content, 'm-1', 'm-2')", "has no rates for acme/m-1"),
         (HOLD_MORE, "and its open holds sum to 1000005"),
         ("UPDATE cap_window SET spent = spent + 1 WHERE cap = 'cap_day'", "spent in 2026-11-21, and its calls come to"),
         ("UPDATE cap_window SET spent = spent - 1 WHERE cap = 'cap_month'", "spent in 2026-11, and its calls come to"),
