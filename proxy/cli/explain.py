@@ -103,6 +103,8 @@ def _because(line: Document) -> str:
         told.append(f"region {rate['region']}")
     if rate["context_above"] is not None:
         told.append(f"context {conditions['context']:,} is above {rate['context_above']:,}")
+    if rate["hours"]:
+        told.append(f"hours {', '.join(rate['hours'])}")
     if rate["since"]:
         told.append(f"since {rate['since']}")
     if rate["unit"] != line["unit"]:
@@ -131,7 +133,8 @@ def _sums(charge: Document) -> Iterable[tuple[str, object]]:
     yield "rate card", f"{charge['rate_card']}, margins as of version {charge['margins']}"
     yield "certainty", f"{charge['certainty']}: {CERTAINTIES[charge['certainty']]}"
     if charge["reported_cost"]:
-        yield "provider's own", f"{charge['reported_cost']} USD"
+        said = f"which was charged; by our rates it is {usd(charge['rated_cost_nanos'])} USD"
+        yield "provider's own", f"{charge['reported_cost']} USD" + (f", {said}" if charge["by_report"] else "")
 
 
 def _shares(document: Document, charge: Document) -> Iterable[tuple[str, object]]:

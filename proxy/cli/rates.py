@@ -135,7 +135,7 @@ def _models(document: Document) -> None:
 
 def _usual(found: list[Document]) -> tuple[object, ...]:
     """Return the standard prices of the usual units, and for how many; other rates are told by `rates show`."""
-    standard = [r for r in found if not any(r.get(name) for name in ("tier", "region", "context_above"))]
+    standard = [r for r in found if not any(r.get(name) for name in ("tier", "region", "context_above", "hours"))]
     prices = {rate["unit"]: rate for rate in sorted(standard, key=lambda rate: rate.get("since", ""))}
     per = {f"{prices[unit].get('per', 1):,}" for unit in _USUAL if unit in prices}
     return *(prices[unit]["usd"] if unit in prices else "" for unit in _USUAL), " or ".join(sorted(per))
@@ -157,7 +157,19 @@ def _prices(document: Document) -> None:
     facts([*told, ("tenant", of)])
     heading("prices in USD")
     table(
-        ("unit", "per", "provider", "tenant pays", "margin", "tier", "region", "context above", "since", "state"),
+        (
+            "unit",
+            "per",
+            "provider",
+            "tenant pays",
+            "margin",
+            "tier",
+            "region",
+            "context above",
+            "hours",
+            "since",
+            "state",
+        ),
         (
             (
                 r["unit"],
@@ -168,6 +180,7 @@ def _prices(document: Document) -> None:
                 r["tier"] or "standard",
                 r["region"],
                 None if r["context_above"] is None else f"{r['context_above']:,}",
+                ", ".join(r["hours"]),
                 r["since"],
                 r["state"],
             )
@@ -218,6 +231,7 @@ def _price(change: Document) -> tuple[object, ...]:
     qualifiers = [of.get("tier"), of.get("region")]
     if of.get("context_above"):
         qualifiers.append(f"above {of['context_above']:,}")
+    qualifiers += of.get("hours", [])
     if of.get("since"):
         qualifiers.append(f"since {of['since']}")
     moved = ""

@@ -1,5 +1,7 @@
 """Why a call cost what it cost: every line of its bill with the rate and the margin that made it. Pure.
 
+A bill that was made by what the provider stated shares that out over its lines as their rates would.
+
 The bill is priced again from its quantities, along the path that priced it: the card and the margin table of the
 versions it names. What comes out is exact (ratios of integers), so that the one rounding can be seen.
 """
@@ -7,14 +9,15 @@ versions it names. What comes out is exact (ratios of integers), so that the one
 from collections.abc import Iterator
 from fractions import Fraction
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxy.ledger.bill import Bill, Part, Unexplained
 from proxy.money import as_ratio
-from proxy.pricing.card import ModelRates, Rate, RateCard, Source
+from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard, Source
 from proxy.pricing.cascade import MarginTable
-from proxy.pricing.formula import Line
+from proxy.pricing.formula import REPORTED, Line
 from proxy.pricing.levels import Look, look, winner
+from proxy.pricing.reported import cost_ratio
 
 
 class LineExplained(Struct, frozen=True):
@@ -51,6 +54,8 @@ def explain(bill: Bill, tenant: str, card: RateCard, margins: MarginTable) -> Ex
     Raises Unexplained if they do not lead to the bill's own lines.
     """
     lines = tuple(_lines(bill, tenant, card, margins))
+    if bill.by_report:
+        lines = tuple(_shared(bill, lines))
     return Explained(lines, sum((each.cost for each in lines), Fraction()), sum((e.charge for e in lines), Fraction()))
 
 
@@ -71,10 +76,22 @@ def _lines(bill: Bill, tenant: str, card: RateCard, margins: MarginTable) -> Ite
                 )
             yield _line(line, part, rate, _source(card, bill, model), look(margins, tenant, bill.integration, unit))
     left = next(stored, None)
-    if left is not None:
+    if left is not None and left.unit == REPORTED:
+        rate = Rate(REPORTED, bill.reported_cost)
+        yield _line(left, Part("", "", {}, Conditions()), rate, None, look(margins, tenant, bill.integration, REPORTED))
+    elif left is not None:
         raise Unexplained(
             f"rate card {card.version} has no rate for {left.unit} of {left.model}, which the bill prices"
         )
+
+
+def _shared(bill: Bill, lines: tuple[LineExplained, ...]) -> Iterator[LineExplained]:
+    """Yield the lines with what of the reported cost falls to each."""
+    reported = Fraction(*cost_ratio(bill.reported_cost))
+    whole = sum((each.cost for each in lines), Fraction())
+    factor = reported / whole if whole else Fraction(1)
+    for each in lines:
+        yield structs.replace(each, cost=each.cost * factor, charge=each.charge * factor)
 
 
 def _line(line: Line, part: Part, rate: Rate, source: Source | None, looks: tuple[Look, ...]) -> LineExplained:

@@ -5,7 +5,7 @@ something joined or decoded.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from proxy.calls.head import WEBSOCKET, Head
@@ -83,13 +83,19 @@ def _no_route(method: str, address: Address, allowed: Sequence[str]) -> NoReturn
 def _meant(method: str, address: Address) -> str:
     """Return what to do about a base URL that lacks the version, or has it twice; nothing if it is neither."""
     find, path = address.integration.find, address.path
-    begins = {endpoint.template.text.split("/")[1] for endpoint in address.integration.endpoints}
-    for version in sorted(begin for begin in begins if "{" not in begin):
-        if isinstance(find(method, f"/{version}{path}"), tuple):
-            return f"The base URL lacks /{version} at its end."
-        if path.startswith(f"/{version}/") and isinstance(find(method, path.removeprefix(f"/{version}")), tuple):
-            return f"The client adds /{version} by itself: leave it out of the base URL."
+    for base in sorted({base for each in address.integration.endpoints for base in _bases(each.template.text)}):
+        if isinstance(find(method, base + path), tuple):
+            return f"The base URL lacks {base} at its end."
+        if path.startswith(f"{base}/") and isinstance(find(method, path.removeprefix(base)), tuple):
+            return f"The client adds {base} by itself: leave it out of the base URL."
     return ""
+
+
+def _bases(template: str) -> Iterator[str]:
+    """Yield what a base URL may end in: the beginnings of a template, up to its first parameter."""
+    parts = template.partition("{")[0].split("/")[1:-1]
+    for count in range(1, len(parts) + 1):
+        yield "/" + "/".join(parts[:count])
 
 
 def _label(host: str, base_domain: str) -> str | None:

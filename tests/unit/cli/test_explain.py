@@ -32,6 +32,7 @@ def line(**rate: Any) -> dict[str, Any]:
             "tier": "fast",
             "region": "us",
             "context_above": 1000,
+            "hours": ["mon-fri 01:00-04:00"],
             "since": "2026-01-01",
             "source": "row 7",
             "file": FILE,
@@ -55,7 +56,7 @@ def test_a_line_says_what_chose_its_rate(capsys: pytest.CaptureFixture[str]) -> 
     lines([line()])
     told = capsys.readouterr().out
     for words in (
-        "tier fast, region us, context 2,000 is above 1,000, since 2026-01-01",
+        "tier fast, region us, context 2,000 is above 1,000, hours mon-fri 01:00-04:00, since 2026-01-01",
         "as input_tokens: it has no rate of its own",
         "priced as m-1: m-new has no rates",
         "row 7, in operator's acme.yaml of 2026-11-01",
@@ -66,7 +67,7 @@ def test_a_line_says_what_chose_its_rate(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
-    plain = dict.fromkeys(("tier", "region", "context_above", "since", "source", "file"))
+    plain = dict.fromkeys(("tier", "region", "context_above", "since", "source", "file")) | {"hours": []}
     lines([line(unit="cache_read_tokens", **plain) | {"priced_as": "m-new"}])
     assert "standard tier  -" in capsys.readouterr().out
 
@@ -86,13 +87,13 @@ def test_a_charge_that_does_not_come_out_the_same_is_shouted(capsys: pytest.Capt
         "id": "call_1", "tenant": "t", "key": "k", "integration": "acme", "endpoint": "chat", "model": "m",
         "outcome": "answered", "status": 200, "refusal": None, "meaning": "it was answered", "remedy": None,
         "started_at": "2026-11-21T00:00:00Z", "ended_at": "2026-11-21T00:00:01Z", "balance_before_nanos": 5,
-        "hold": None, "entry": None, "exposures": [],
+        "hold": None, "entry": None, "exposures": [], "work": None,
     }  # fmt: skip
     charge = {
         "certainty": "at_least", "rate_card": "c", "margins": 2, "lines": [], "unpriced": [{"model": "m", "unit": "u"}],
         "exact_upstream_cost_nanos": None, "exact_charge_nanos": None, "upstream_cost_nanos": 7, "charge_nanos": 9,
         "agrees": False, "note": "rate card c has no rates for acme/m", "reported_cost": "0.1", "paid_nanos": 4,
-        "waived_nanos": 0, "shortfall_nanos": 5, "exposure_nanos": 4,
+        "waived_nanos": 0, "shortfall_nanos": 5, "exposure_nanos": 4, "by_report": True, "rated_cost_nanos": 90_000_000,
     }  # fmt: skip
     explanation({"call": story, "charge": charge, "balance_before_nanos": 5, "balance_after_nanos": 1})
     told = capsys.readouterr().out
@@ -102,6 +103,6 @@ def test_a_charge_that_does_not_come_out_the_same_is_shouted(capsys: pytest.Capt
         "NOT the same: run faregate ledger verify",
         "at_least: the answer was cut short",
         "0.000000005 USD of the charge",
-        "0.1 USD",
+        "0.1 USD, which was charged; by our rates it is 0.09 USD",
     ):
         assert words in told

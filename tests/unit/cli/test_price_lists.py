@@ -1,5 +1,8 @@
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 import yaml
 from support.price_lists import map_file
 
@@ -26,6 +29,13 @@ def test_draft_of_an_integration(console, tmp_path: Path) -> None:
 def test_draft_of_what_no_list_knows(console, tmp_path: Path) -> None:
     said = console.failed("rates", "draft", "nobody", "--litellm", str(map_file(tmp_path, {})))
     assert "no price of nobody is in genai-prices" in said
+
+
+def test_a_list_whose_package_is_missing_is_named(console, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(name: str) -> NoReturn:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("proxy.price_lists.litellm.metadata.distribution", nowhere)
     assert console.run("rates", "draft", "nobody").err.startswith("warning: litellm: the package is not installed")
 
 

@@ -46,6 +46,7 @@ def test_show_with_what_a_tenant_pays(faregate) -> None:
         "-",
         "-",
         "-",
+        "-",
         "in",
         "force",
     ]

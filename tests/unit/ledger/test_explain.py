@@ -10,6 +10,7 @@ from proxy.ledger.explain import explain
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard, Source
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Prices, Used, price
+from proxy.pricing.reported import cost_ratio
 from proxy.usage.certainty import Certainty
 
 TENANT = "tnt_1"
@@ -95,3 +96,31 @@ def test_a_card_that_does_not_lead_to_the_bill_is_told() -> None:
     richer = ModelRates(("m-1",), (Rate("input_tokens", "1"), Rate("output_tokens", "1")))
     with pytest.raises(Unexplained, match="no line for output_tokens"):
         explain(more, TENANT, structs.replace(TIERED, integrations={"acme": (richer,)}), MarginTable())
+
+
+def reported(used: dict[str, int | Decimal], usd: str, table: MarginTable) -> Bill:
+    bill = billed(used, Conditions("fast", 104, TODAY), table)
+    rates = TIERED.find("acme", "m-1")
+    assert rates is not None
+    parts = [Used("m-1", rates, used, Conditions("fast", 104, TODAY))]
+    priced = price(Prices(TIERED, table, TENANT, "acme"), parts, cost_ratio(usd))
+    return structs.replace(
+        bill,
+        lines=priced.lines,
+        upstream_cost_nanos=priced.cost_nanos,
+        charge_nanos=priced.charge_nanos,
+        reported_cost=usd,
+        by_report=True,
+    )
+
+
+@pytest.mark.parametrize("used", [{"input_tokens": 101, "cache_read_tokens": 3, "audio_seconds": 2}, {"unheard_of": 1}])
+def test_a_reported_cost_is_explained_to_the_last_fraction(used: dict[str, int | Decimal]) -> None:
+    table = MarginTable(3, {(TENANT, "acme", "input_tokens"): Decimal(50), (None, None, None): Decimal(10)})
+    bill = reported(used, "0.00123457", table)
+    explained = explain(bill, TENANT, TIERED, table)
+    assert explained.cost == Fraction("1234570")
+    assert explained.agrees(bill)
+    assert [each.line for each in explained.lines] == list(bill.lines)
+    if "unheard_of" in used:
+        assert [each.rate.unit for each in explained.lines] == ["reported_cost"]

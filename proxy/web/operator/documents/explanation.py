@@ -36,6 +36,7 @@ class RateUsed(Struct, frozen=True, kw_only=True):
     tier: str | None
     region: str | None
     context_above: int | None
+    hours: tuple[str, ...]
     since: str | None
     source: str | None
     file: SourceDocument | None
@@ -88,6 +89,8 @@ class ChargeDocument(Struct, frozen=True, kw_only=True):
     agrees: bool
     note: str | None
     reported_cost: str | None
+    by_report: bool
+    rated_cost_nanos: int
     paid_nanos: int
     waived_nanos: int
     shortfall_nanos: int
@@ -153,6 +156,8 @@ def charge_document(entry: Entry, bill: Bill, explained: Explained | None, note:
         agrees=explained is not None and explained.agrees(bill),
         note=note or None,
         reported_cost=bill.reported_cost or None,
+        by_report=bill.by_report,
+        rated_cost_nanos=bill.rated_nanos,
         paid_nanos=-entry.amount_nanos,
         waived_nanos=entry.waived_nanos,
         shortfall_nanos=bill.shortfall_nanos,
@@ -178,6 +183,7 @@ def line_document(each: LineExplained) -> LineDocument:
             tier=rate.tier,
             region=rate.region,
             context_above=rate.context_above,
+            hours=rate.hours,
             since=rate.since or None,
             source=rate.source or None,
             file=source_document(each.source),

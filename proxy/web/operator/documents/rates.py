@@ -46,7 +46,8 @@ class RateCardDocument(Struct, frozen=True):
 class PriceDocument(Struct, frozen=True, kw_only=True):
     """One rate: `usd` is the provider's price of `per` units, `charge_usd` what the tenant pays for them.
 
-    Qualifiers that are null hold always. `state` is `in force`, `superseded` by a later row, or `from DATE`.
+    `hours` are those of the week, in UTC, at which it holds; none are all. Qualifiers that are null hold always.
+    `state` is `in force`, `superseded` by a later row, or `from DATE`.
     """
 
     unit: str
@@ -55,6 +56,7 @@ class PriceDocument(Struct, frozen=True, kw_only=True):
     tier: str | None
     region: str | None
     context_above: int | None
+    hours: tuple[str, ...]
     since: str | None
     state: str
     source: str | None
@@ -138,6 +140,7 @@ def _price(rate: Rate, state: str, margin: Margin) -> PriceDocument:
         tier=rate.tier,
         region=rate.region,
         context_above=rate.context_above,
+        hours=rate.hours,
         since=rate.since or None,
         state=state,
         source=rate.source or None,
@@ -156,7 +159,7 @@ def _state(model: ModelRates, rate: Rate, today: str) -> str:
 
 def _alike(one: Rate, other: Rate) -> bool:
     """Tell whether two rates are of the same unit under the same qualifiers, whatever their dates."""
-    mine, theirs = ((each.unit, each.tier, each.region, each.context_above) for each in (one, other))
+    mine, theirs = ((each.unit, each.tier, each.region, each.context_above, each.hours) for each in (one, other))
     return mine == theirs
 
 

@@ -38,6 +38,7 @@ async def test_one_model_with_what_a_tenant_pays(api, tenant: str) -> None:
         "tier": None,
         "region": None,
         "context_above": None,
+        "hours": [],
         "since": None,
         "state": "in force",
         "source": None,
