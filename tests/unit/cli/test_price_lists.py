@@ -1,6 +1,5 @@
-from importlib.metadata import PackageNotFoundError
+from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import yaml
@@ -32,10 +31,14 @@ def test_draft_of_what_no_list_knows(console, tmp_path: Path) -> None:
 
 
 def test_a_list_whose_package_is_missing_is_named(console, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(name: str) -> NoReturn:
-        raise PackageNotFoundError(name)
+    installed = metadata.distribution
 
-    monkeypatch.setattr("proxy.price_lists.litellm.metadata.distribution", nowhere)
+    def distribution(name: str) -> metadata.Distribution:
+        if name == "litellm":
+            raise metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
     assert console.run("rates", "draft", "nobody").err.startswith("warning: litellm: the package is not installed")
 
 
