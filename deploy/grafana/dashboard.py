@@ -126,6 +126,27 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             signed=True,
         ),
         Panel(
+            "What providers say that it costs",
+            "An hour, where they say it, and what our rates say of the same calls.",
+            {
+                "{{integration}}": f"{HOUR} {rate('faregate_reported_cost_usd_total', 'integration')}",
+                "{{integration}}, rated": f"{HOUR} {rate('faregate_reported_cost_rated_usd_total', 'integration')}",
+            },
+            "currencyUSD",
+        ),
+        Panel(
+            "Costs that differ",
+            "Within an hour: calls whose provider says another cost than our rates do.",
+            {"{{integration}}": "sum by (integration) (increase(faregate_reported_cost_differs_total{%}[1h]))"},
+            bars=True,
+        ),
+        Panel(
+            "Spend caps near their end",
+            "Within an hour: caps of which 80 % was spent.",
+            {"{{window}}": "sum by (window) (increase(faregate_cap_warnings_total{%}[1h]))"},
+            bars=True,
+        ),
+        Panel(
             "Tokens",
             "Metered a second, by meter.",
             {"{{meter}}": 'sum by (meter) (rate(faregate_usage_total{%,meter=~".*_tokens"}' + RATE + "))"},
@@ -182,6 +203,41 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             "Running calls",
             "Calls under way, and callers' connections.",
             {"calls": "sum(faregate_running_calls{%})", "connections of callers": "sum(faregate_edge_connections{%})"},
+        ),
+    ],
+    "Sessions and later work": [
+        Panel(
+            "Sessions",
+            "WebSocket sessions that are open.",
+            {"open": "sum(faregate_open_sessions{%})"},
+        ),
+        Panel(
+            "Sessions opened",
+            "A second, by where they go.",
+            {"{{integration}} {{endpoint}}": rate("faregate_sessions_total", "integration, endpoint")},
+            "cps",
+        ),
+        Panel(
+            "Work that finishes later",
+            "Not over yet. What is overdue must have ended by its provider's own deadline.",
+            {
+                "{{integration}}": "sum by (integration) (faregate_later_open{%})",
+                "overdue": "sum(faregate_later_overdue{%})",
+            },
+        ),
+        Panel(
+            "Oldest work",
+            "Its money is held as long.",
+            {"{{instance}}": "faregate_later_oldest_seconds{%}"},
+            "s",
+            width=12,
+        ),
+        Panel(
+            "Looks at work",
+            "Within an hour, by what they found; `unseen` means that the provider did not answer.",
+            {"{{outcome}}": "sum by (outcome) (increase(faregate_later_looks_total{%}[1h]))"},
+            width=12,
+            bars=True,
         ),
     ],
     "Latency": [
@@ -309,6 +365,15 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             "Reloads",
             "Within an hour; a refused one changed nothing.",
             {"{{outcome}}": "sum by (outcome) (increase(faregate_reloads_total{%}[1h]))"},
+            bars=True,
+        ),
+        Panel(
+            "Syncs of rates",
+            "Within a day by how they ended; and prices that the last one did not believe.",
+            {
+                "{{outcome}}": "sum by (outcome) (increase(faregate_rates_syncs_total{%}[1d]))",
+                "in quarantine": "max(faregate_rates_quarantined{%})",
+            },
             bars=True,
         ),
         Panel(

@@ -235,6 +235,10 @@ def test_every_rule_is_evaluated_and_none_fires_here(scene: Scene) -> None:
     assert [labels for labels, _ in scene.prometheus.query('ALERTS{alertstate="firing"}')] == []
 
 
+NOT_HERE = ("reported_cost", "sessions_total", "later_open", "later_looks", "rates_quarantined")
+"""Series that begin with what this scene has none of: providers that state costs, sessions, later work, syncs."""
+
+
 def panels() -> Iterator[tuple[str, str]]:
     """Yield each panel's title and query, as Grafana would ask it."""
     chosen = {"$job": "faregate", "$instance": ".+", "$__rate_interval": "1m", "$__range": "1h"}
@@ -248,8 +252,8 @@ def panels() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("title", "query"), list(panels()), ids=lambda value: re.sub(r"\W+", "-", value)[:40])
 def test_every_panel_of_the_dashboard_shows_something(scene: Scene, title: str, query: str) -> None:
-    found = scene.prometheus.query(query)
-    assert found, f"{title}: {query}"
+    found = scene.prometheus.query(query)  # an error raises
+    assert found or any(name in query for name in NOT_HERE), f"{title}: {query}"
     assert not any(value != value for _, value in found), f"{title} shows no number: {query}"
 
 

@@ -225,9 +225,11 @@ def test_rates_looked_over_compared_and_put_in_force(asked: Asked) -> None:
     mine.write_text(head + '  - {match: [gpt-99], rates: [{usd: {input_tokens: "1", output_tokens: "2"}}]}\n')
     assert asked.house.cli("rates", "check")["ok"] is True
     document, people = asked.both("rates", "diff")
-    assert [(each["kind"], each["models"]) for each in document["models"]] == [("added", ["gpt-99"])]
+    added = {each["integration"]: (each["kind"], each["models"]) for each in document["models"]}
+    assert added["openai"] == ("added", ["gpt-99"])
+    assert added["portkey"] == ("added", ["@openai/gpt-99", "gpt-99", "openai/gpt-99"]), "who resells asks the same"
     assert "gpt-99" in people
-    assert asked.house.cli("reload")["rates_changed"] == ["openai"]
+    assert asked.house.cli("reload")["rates_changed"] == sorted(added)
     shown = asked.house.cli("rates", "show", "openai", "gpt-99")
     assert (shown["source"]["owner"], shown["source"]["source"]) == ("operator", "a contract")
     assert asked.house.cli("ledger", "explain", asked.charged)["charge"]["agrees"] is True, (

@@ -167,6 +167,7 @@ UNPROBED = {
     "snowflake": "every route costs",
     "tavily": "every route costs, but for one that shows the operator's account",
     "voyage": "every route costs",
+    "sagemaker": "every route costs",
     "watsonx": "its free routes need no key",
     "zai": "its free route is no GET",
 }
