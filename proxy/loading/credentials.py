@@ -16,7 +16,8 @@ MACHINE = "default"
 def own_of(chosen: ProviderSettings) -> Own:
     """Return where an integration is, and what it signs with, as the operator says."""
     keys = chosen.access_key_id, chosen.secret_access_key, chosen.session_token
-    return Own(chosen.region, chosen.project, Credentials(*keys, source=chosen.credentials))
+    # Plain text from here on: what is a setting only by its type cannot be written as JSON.
+    return Own(str(chosen.region), str(chosen.project), Credentials(*keys, source=chosen.credentials))
 
 
 def credential_faults(provider: Provider, chosen: ProviderSettings) -> Iterator[str]:

@@ -53,13 +53,17 @@ CALLS = {
 
 def answer(connection: socket.socket, seen: Seen) -> None:
     """Answer a chat with the same words and usage, as its provider would."""
-    body = json.loads(seen.body)
+    body = json.loads(seen.body or b'{"model": ""}')  # doctor looks without one
     model = "gpt-5-mini" if "/deployments/" in seen.line else body["model"]
     head = {"id": "c1", "created": 1, "model": model}
     usage = TOKENS | USAGE.get(model, {})
     if body.get("stream"):
         first = {**head, "object": "chat.completion.chunk", "choices": [], "prompt_filter_results": []}
-        words = {**head, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": SKY}}]}
+        words = {
+            **head,
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": {"content": SKY}, "finish_reason": None}],
+        }
         # Azure reports in a chunk without choices, and only if asked; Mistral with its last words.
         asked = body.get("stream_options", {}).get("include_usage")
         chunks = [first, words, {**first, "usage": usage}] if asked else [{**words, "usage": usage}]
@@ -159,7 +163,7 @@ def test_a_stated_cost_is_explained_and_told_beside_ours(house: House, said: dic
     counted = {line.split(" ")[0]: line.split(" ")[1] for line in house.metrics().splitlines() if line[0] != "#"}
     assert counted['faregate_reported_cost_usd_total{integration="xai"}'] == "0.0005"
     assert counted['faregate_reported_cost_differs_total{integration="xai"}'] == "1.0"
-    checks = {check["check"]: check for check in json.loads(house.run_cli("doctor").stdout)["checks"]}
+    checks = {check["check"]: check for check in json.loads(house.run_cli("doctor").stdout)["findings"]}
     assert "1 calls of xai cost another amount" in checks["reported costs"]["text"]
 
 

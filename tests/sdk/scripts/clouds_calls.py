@@ -41,7 +41,7 @@ def refused(call: Callable[[], Any]) -> dict[str, Any]:
     try:
         call()
     except (ClientError, EventStreamError) as error:
-        status = error.response["ResponseMetadata"].get("HTTPStatusCode")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         return {"class": type(error).__name__, "status": status, "error": error.response["Error"]}
     except (genai.errors.APIError, anthropic.APIStatusError) as error:
         status = getattr(error, "status_code", getattr(error, "code", None))
@@ -111,9 +111,8 @@ def vertex() -> None:
     cache = client.caches.create(model="gemini-2.5-flash", config={"contents": ["a long text"], "ttl": "300s"})
     FOUND["cache"] = cache.name
     FOUND["cache deleted"] = client.caches.delete(name=cache.name) is not None
-    FOUND["vertex 402"] = refused(
-        lambda: google(TOLD["poor"]).models.generate_content(model="gemini-2.5-flash", contents="Why?")
-    )
+    poor = google(TOLD["poor"])  # a client that has no name is closed before it is used
+    FOUND["vertex 402"] = refused(lambda: poor.models.generate_content(model="gemini-2.5-flash", contents="Why?"))
     other = google(TOLD["key"])
     other._api_client.project = "another-project"  # what a wrong setting would do
     FOUND["another project"] = refused(lambda: other.models.generate_content(model="gemini-2.5-flash", contents="Why?"))

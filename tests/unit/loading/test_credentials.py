@@ -77,4 +77,5 @@ def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 def test_settings_become_the_operator_s_part(tmp_path: Path) -> None:
     own = own_of(ProviderSettings(**KEYS, session_token=Secret("t"), region=Label("r"), project=Label("p")))
     assert (own.region, own.project, own.credentials) == ("r", "p", Credentials("AKID", "s", "t"))
+    assert (type(own.region), type(own.project)) == (str, str), "they are written into bills"
     assert own_of(ProviderSettings(credentials=Source(str(tmp_path)))).credentials.source == str(tmp_path)
