@@ -55,7 +55,7 @@ from proxy.steps.settle import settle
 from proxy.steps.survey import survey
 from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
-from proxy.upstream.door import Failure, Headers, UpstreamFailed
+from proxy.upstream.door import Failure, Headers, Unsent, UpstreamFailed
 from proxy.usage.certainty import Certainty
 from proxy.usage.reading import Reading
 from proxy.watching.report import CallReport, Marks, usual
@@ -182,8 +182,8 @@ async def carry(call: Call, permit: Permit, doors: Doors) -> None:
         end = failure(call, failed)
     except LedgerUnavailable:
         end = End(Outcome.STOPPED, Refused(Refusal.LEDGER_UNAVAILABLE, "The ledger cannot be written."), unseen=True)
-    except asyncio.CancelledError:
-        end = interrupted(doors.running.acknowledge(call), unseen=True)
+    except asyncio.CancelledError as cancelled:
+        end = interrupted(doors.running.acknowledge(call), unseen=not isinstance(cancelled, Unsent))
     except Exception:  # noqa: BLE001  # whatever broke in us, the money on hold must still find its end
         _log.exception("call %s failed", call.id)
         end = broken()

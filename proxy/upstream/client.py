@@ -16,7 +16,7 @@ from proxy.providers.integration import Integration, Place
 from proxy.providers.permit import FreeRoute
 from proxy.providers.signing import Signing
 from proxy.upstream.connection import Connection
-from proxy.upstream.door import Headers, Offer, Opened, Outbound, UpstreamFailed
+from proxy.upstream.door import Headers, Offer, Opened, Outbound, Unsent, UpstreamFailed
 from proxy.upstream.handshake import Handshake
 from proxy.upstream.pool import Pool
 from proxy.upstream.request import Origin, Stem, head_of, origin_of, stem_of
@@ -200,9 +200,12 @@ class HttpUpstream:
         route = self._routes[request.integration]
         if request.place:
             route = self._places[request.integration, request.place]
-        proof = await _proof(request, route) if route.signer is not None else ""
-        head = head_of(request, route.stem, proof)
-        connection = await route.pool.take()
+        try:
+            proof = await _proof(request, route) if route.signer is not None else ""
+            head = head_of(request, route.stem, proof)
+            connection = await route.pool.take()
+        except asyncio.CancelledError as cancelled:
+            raise Unsent from cancelled
         try:
             message = await connection.exchange(head, request.body, bodiless=request.method == "HEAD")
         except BaseException:  # a cancelled call's connection is in the middle of it, and can serve no other

@@ -1,5 +1,6 @@
 """What the house asks of a provider's HTTP side. The client beside it is the real one; a simulation has its own."""
 
+import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
@@ -45,6 +46,10 @@ class UpstreamFailed(FaregateError):
         super().__init__(failure.value)
         self.failure = failure
         self.sent = sent
+
+
+class Unsent(asyncio.CancelledError):
+    """The call was interrupted before anything of it was sent: the provider never heard of it."""
 
 
 class Answer(Protocol):
@@ -99,5 +104,8 @@ class Upstream(Protocol):
         ...
 
     async def send(self, request: Outbound, leave: Hold | FreeRoute) -> Answer:
-        """Send once and return the answer's head. Raises UpstreamFailed, or Refused before anything was sent."""
+        """Send once and return the answer's head. Raises UpstreamFailed, or Refused before anything was sent.
+
+        A call that is cancelled until then raises Unsent in the place of CancelledError.
+        """
         ...
