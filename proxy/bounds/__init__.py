@@ -4,7 +4,7 @@ Invariants:
 - What a call turns out to cost never exceeds what is bounded here: where a fact is missing, the dearest
   case counts.
 - One token per byte of JSON is the bound of text. Base64 of images, sound and documents is not text: those
-  are bounded by the item, the page or the second.
+  are bounded by the item, the page or the second. Nor are settings, and the JSON that a text stands in (`aside.py`).
 - The body is not walked unless a byte search finds a key that could make it cost more, or that could hide
   one.
 - Names of parameters, tools and units are data (`spec.py`); nothing here knows a provider.

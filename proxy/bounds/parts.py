@@ -1,6 +1,6 @@
 """Parts of a body: whether one has the values that a rule in data wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -21,3 +21,8 @@ def matches(part: Any, where: Mapping[str, str | None]) -> bool:
 def by_model(table: Mapping[str, T], model: str) -> T | None:
     """Return the value of the first glob that a model's name matches."""
     return next((value for glob, value in table.items() if fnmatchcase(model, glob)), None)
+
+
+def named(globs: Sequence[str], model: str) -> bool:
+    """Tell whether a model's name matches one of these globs; without any, every name does."""
+    return not globs or any(fnmatchcase(model, glob) for glob in globs)

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from proxy.bounds.aside import least
 from proxy.bounds.asking import Mode, Need, need
-from proxy.bounds.fields import length
 from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec
 from proxy.bounds.worst import UNLIMITED, Worst, worst
@@ -64,14 +64,11 @@ def plain_need(
     """
     if not spec.can_be_plain or not search.rules(spec).plain:
         return None
-    shape = shape_of(body, spec)
-    if shape is None:
+    looked = shape_of(body, spec)
+    if looked is None:
         return None
-    tokens = search.size + spec.overhead
-    for counted in spec.lists:
-        count = length(body, counted.at, text=counted.text)
-        if count:
-            tokens += count * counted.each + counted.any
+    shape, no_text = looked
+    tokens = search.size + spec.beyond(model_name).tokens(body) - no_text
     tokens = min(max(1, tokens), UNLIMITED if model.window is None else model.window)
     # What is remembered refers to card, rates and bound, so that no others can have their identities meanwhile.
     whose = (id(prices.card), id(model), id(spec), prices.tenant, prices.integration, model_name)
@@ -86,24 +83,34 @@ def plain_need(
     return None if plain is None else plain.need(tokens)
 
 
-def shape_of(body: Mapping[str, Any], spec: BoundSpec) -> tuple[object, ...] | None:
-    """Return all of a body that its bound looks at besides text; None if something of it is not plain."""
+def shape_of(body: Mapping[str, Any], spec: BoundSpec) -> tuple[tuple[object, ...], int] | None:
+    """Return (all of a body that its bound looks at besides text, the bytes of it that are no text).
+
+    None if something of it is not plain.
+    """
     shape: list[object] = []
-    for key in spec.watched:
-        value: Any = body.get(key)
+    no_text = 0
+    members = spec.members
+    for key, value in body.items():
+        setting = members.get(key)
+        if setting is None:
+            continue
         kind: type = type(value)
-        if kind is dict:
-            for name in value:
-                inner = value[name]
-                if type(inner) not in _SCALARS or (type(inner) is str and len(inner) > WORD_LENGTH_MAX):
-                    return None
-                shape.append((name, type(inner), inner))
-            shape.append(kind)
-        elif kind not in _SCALARS or (kind is str and len(value) > WORD_LENGTH_MAX):
-            return None
-        else:
-            shape.append((kind, value))  # True is 1 and 1.0, but not as a limit
-    return tuple(shape)
+        if setting.shapes:
+            held: object = value
+            if kind is dict:
+                held = inner = tuple([(name, type(each), each) for name, each in value.items()])
+                for _, type_, each in inner:
+                    if type_ not in _SCALARS or (type_ is str and len(each) > WORD_LENGTH_MAX):
+                        return None
+            elif kind not in _SCALARS or (kind is str and len(value) > WORD_LENGTH_MAX):
+                return None
+            shape.append((key, kind, held))  # True is 1 and 1.0, but not as a limit
+        if setting.whole:
+            no_text += setting.size + (len(value) + 2 if kind is str else least(value))
+        elif setting.members:
+            no_text += setting.no_text(value)
+    return tuple(shape), no_text
 
 
 _SCALARS = (int, str, type(None), bool, float)

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from proxy.bounds.aside import aside
 from proxy.bounds.fields import length, words
 from proxy.bounds.media import Known, media
 from proxy.bounds.references import named
@@ -34,17 +35,16 @@ class Size(Struct, frozen=True):
 
 
 def measure(body: Any, search: Search, spec: BoundSpec, model: str, known: Known) -> Size:
-    """Measure a request. One token per byte of its JSON is the bound of text, less the base64 of media.
+    """Measure a request. One token per byte of its JSON is the bound of text, less what is certainly none of it.
 
     Raises Refused `malformed_request` for a list that is none.
     """
-    text = search.size + spec.overhead
-    for counted in spec.lists:
-        count = length(body, counted.at, text=counted.text)
-        if count:
-            text += count * counted.each + counted.any
-            if counted.along:
-                text += count * sum(len(word.encode("utf-8", "replace")) for word in words(body, counted.along))
+    beyond = spec.beyond(model)
+    text = search.size + beyond.tokens(body) - aside(body, spec.members)
+    for counted in beyond.lists:
+        if counted.along:
+            count = length(body, counted.at, text=counted.text)
+            text += count * sum(len(word.encode("utf-8", "replace")) for word in words(body, counted.along))
     seen = media(body, search, spec, model, known)
     held, unknown = _referenced(body, search, spec, known)
     windows = max(1, length(body, spec.inputs, text=True)) if spec.inputs else 1

@@ -7,12 +7,15 @@ keys.
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from proxy.bounds.aside import Setting, settings
+from proxy.bounds.fields import length
 from proxy.bounds.keep import Keep
 from proxy.bounds.measures import Addon, Measure, Variant
+from proxy.bounds.parts import by_model, named
 from proxy.bounds.paths import compiled
 from proxy.pricing.card import is_glob
 
@@ -65,11 +68,12 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return tuple(unit.unit for unit in self.units)
 
 
-class Counted(Struct, frozen=True, forbid_unknown_fields=True):
+class Counted(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A list, which must be one if it is there (`text`: or a string).
 
-    Each element adds `each` tokens, and a list that is not empty adds `any`. With `along` each element is read together
-    with the text at that path, which counts as often.
+    Each element adds `each` tokens, and a list that is not empty adds `any`. `wrapping` is the JSON that each element
+    has at least around its text. With `along` each element is read together with the text at that path, which counts as
+    often. `models` limits the rule to these models (globs); of several rules for a list the first that applies counts.
     """
 
     at: str
@@ -77,6 +81,22 @@ class Counted(Struct, frozen=True, forbid_unknown_fields=True):
     any: int = 0
     text: bool = False
     along: str = ""
+    wrapping: str = ""
+    models: tuple[str, ...] = ()
+
+    @cached_property
+    def net(self) -> int:
+        """Tokens of an element besides the bytes of its text; below 0 where the JSON around it is longer than those."""
+        return self.each - len(self.wrapping)
+
+    def tokens(self, body: Any) -> int:
+        """Return what the list of a body adds. Raises Refused `malformed_request` for a list that is none."""
+        count = length(body, self.at, text=self.text)
+        if not count:
+            return 0
+        if self.text and self.wrapping and isinstance(body.get(self.at), str):
+            return self.each + self.any
+        return count * self.net + self.any
 
 
 class Kind(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,10 +144,11 @@ class Tool(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A tool that runs at the provider within one request: each use makes it read its input again, and more.
 
     `at` leads to the tools, `where` maps paths in one to globs of the value wanted (null: anything),
-    `models` limits the rule to these models (globs). `uses` is the path (in the tool) of the most uses,
-    `uses_default` where it is not stated. A use adds `tokens` of input (`tokens_at`: the path in the tool
-    that limits it) and `passes` further readings of all that is there by then. `per_use` and `per_call` are
-    fees; one of them must have a rate. `output` is output of a use beyond the request's maximum.
+    `models` limits the rule to these models (globs). `prompt` is what the tool adds to the input, used or not. `uses`
+    is the path (in the tool) of the most uses, `uses_default` where it is not stated. A use adds `tokens` of input
+    (`tokens_at`: the path in the tool that limits it) and `passes` further readings of all that is there by then.
+    `per_use` and `per_call` are fees; one of them must have a rate. `output` is output of a use beyond the request's
+    maximum.
 
     With `model` (a path in the tool) each use is also a call of that model, reading all there is by the
     last pass and writing up to `maximum` (a path in the tool; without it the model's own); without `passes`
@@ -138,6 +159,7 @@ class Tool(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     at: str
     where: Mapping[str, str | None] = {}
     models: tuple[str, ...] = ()
+    prompt: int = 0
     uses: str | None = None
     uses_default: int = 1
     tokens: int = 0
@@ -206,6 +228,33 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         return marks(self.where, (f"{self.at}.{self.id}" if self.id else self.at,))
 
 
+class Beyond(Struct, frozen=True):
+    """What requests to one model are read with besides the bytes of their text.
+
+    `fixed` are the tokens of any request, below 0 where the JSON around its text is longer; `lists` the rules that
+    apply. Lists that are members of the body, as most are, stand in `members` as well: their name, the tokens of an
+    element, those of any, and the rule.
+    """
+
+    fixed: int
+    lists: tuple[Counted, ...]
+    members: tuple[tuple[str, int, int, Counted], ...]
+    elsewhere: tuple[Counted, ...]
+
+    def tokens(self, body: Any) -> int:
+        """Return all of it for one body. Raises Refused `malformed_request` for a list that is none."""
+        total = self.fixed
+        if type(body) is not dict:
+            return total + sum(rule.tokens(body) for rule in self.lists)
+        for name, each, more, rule in self.members:
+            found = body.get(name)
+            if found is not None:
+                total += len(found) * each + more if type(found) is list and found else rule.tokens(body)
+        for rule in self.elsewhere:
+            total += rule.tokens(body)
+        return total
+
+
 class Rules(Struct, frozen=True):
     """The rules that can apply to one text, and the units that its text can be billed in.
 
@@ -220,13 +269,16 @@ class Rules(Struct, frozen=True):
 
 
 RULES_KEPT = 1_000
-"""Selections of rules that are remembered; there are a handful, unless somebody tries them all."""
+"""Selections of rules, or models, that are remembered; there are a handful, unless somebody tries them all."""
 
 
 class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """How to bound the calls of one endpoint: `input` lists the units of text, `output` lacks for embeddings.
 
-    `overhead` is what the provider adds to any request. `inputs` is a list whose elements have a window each.
+    `overhead` is what the provider adds to any request, `preambles` what it adds for the models of these globs instead
+    (first match). `wrapping` is the JSON that every body has at least around its text, and `aside` are the paths of
+    members that no model reads, settings and names; what they take of the body is no text.
+    `inputs` is a list whose elements have a window each.
     `calls` is the path of the most uses of all tools together, `passes` the most further readings that the provider
     allows. `window` stands for what is unknown where the rates state no window. `text` are the paths of text that
     is certainly read as input: evidence, where the provider reports none. `fees` are what the request is billed for
@@ -238,6 +290,9 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     input: tuple[InputUnit, ...] = ()
     output: Output | None = None
     overhead: int = 0
+    preambles: Mapping[str, int] = {}
+    wrapping: str = ""
+    aside: tuple[str, ...] = ()
     lists: tuple[Counted, ...] = ()
     strings: tuple[str, ...] = ("model",)
     inputs: str | None = None
@@ -283,6 +338,33 @@ class BoundSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         if output is not None:
             paths += [*output.maximum, *output.times, *(unit.path for unit in output.units if unit.path is not None)]
         return tuple(dict.fromkeys(key for path in paths for key in compiled(path)[0]))
+
+    @cached_property
+    def members(self) -> dict[str, Setting]:
+        """What the members of a body are to the bound; those that are missing here are text."""
+        return settings(self.aside, self.watched)
+
+    def beyond(self, model: str) -> "Beyond":
+        """Return what requests to a model are read with, besides the bytes of their text."""
+        found = self._beyond.get(model)
+        if found is None:
+            if len(self._beyond) >= RULES_KEPT:
+                self._beyond.clear()
+            preamble = by_model(self.preambles, model)
+            apply: dict[str, Counted] = {}
+            for rule in self.lists:
+                if named(rule.models, model):
+                    apply.setdefault(rule.at, rule)
+            fixed = (self.overhead if preamble is None else preamble) - len(self.wrapping)
+            lists = tuple(apply.values())
+            members = tuple((rule.at, rule.net, rule.any, rule) for rule in lists if compiled(rule.at) == ((rule.at,),))
+            elsewhere = tuple(rule for rule in lists if compiled(rule.at) != ((rule.at,),))
+            found = self._beyond[model] = Beyond(fixed, lists, members, elsewhere)
+        return found
+
+    @cached_property
+    def _beyond(self) -> "dict[str, Beyond]":
+        return {}
 
     def look(self, raw: bytes) -> list[bytes]:
         """Return the marks that are in a JSON text, in one pass over it, however many they are."""

@@ -5,13 +5,12 @@ first.
 """
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct
 
 from proxy.bounds.fields import whole
-from proxy.bounds.parts import matches
+from proxy.bounds.parts import matches, named
 from proxy.bounds.paths import every, first
 from proxy.bounds.search import Search
 from proxy.bounds.spec import BoundSpec, Tool
@@ -35,7 +34,7 @@ def tools(body: Any, search: Search, spec: BoundSpec, model: str) -> list[Use]:
     calls: int | None = None
     found = []
     for rule in search.rules(spec).tools:
-        if not _for_model(rule, model):
+        if not named(rule.models, model):
             continue
         for part in every(body, rule.at):
             if matches(part, rule.where):
@@ -70,10 +69,6 @@ def _climb(start: int, step: int, count: int, cap: int) -> int:
         return count * cap
     below = count if step == 0 else min(count, (cap - start) // step)
     return below * start + step * below * (below + 1) // 2 + (count - below) * cap
-
-
-def _for_model(rule: Tool, model: str) -> bool:
-    return not rule.models or any(fnmatchcase(model, glob) for glob in rule.models)
 
 
 def _use(rule: Tool, part: Any, calls: int | None) -> Use:

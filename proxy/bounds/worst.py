@@ -54,6 +54,7 @@ class _Call(Struct, frozen=True):
     """What every part of the bound needs: the call's data, its sizes, and the units of its text."""
 
     spec: BoundSpec
+    model: str
     prices: Prices
     date: str
     scope: Scope
@@ -68,10 +69,14 @@ class _Call(Struct, frozen=True):
         allowed = self.allowed
         return (allowed.limit if allowed.stated is None else allowed.stated) * allowed.generations
 
-    def read(self, rates: ModelRates) -> tuple[int, int]:
-        """Return (input tokens over all passes, further passes) at a model with these rates."""
+    def read(self, rates: ModelRates, more: int = 0) -> tuple[int, int]:
+        """Return (input tokens over all passes, further passes) at a model with these rates.
+
+        `more` is what its provider adds for it beyond what it adds for the model of the request.
+        """
         window = rates.window
-        start = self.size.tokens(self.spec.window if window is None else window)
+        start = self.size.tokens(self.spec.window if window is None else window) + more
+        start += sum(use.tool.prompt for use in self.uses)
         cap = UNLIMITED if window is None else window * self.size.windows
         return readings(start, self.uses, cap, self.spec.passes)
 
@@ -100,6 +105,7 @@ def worst(
         words(body, path)
     call = _Call(
         spec,
+        model_name,
         prices,
         date,
         Scope(
@@ -216,13 +222,14 @@ def _elsewhere(call: _Call, use: Use, name: str, reach: int) -> list[Portion]:
     if rates is None or spec.output is None:
         _unpriced(name, "any unit")
     limit = model_limit(spec.output, spec, rates, name)
+    more = max(0, spec.beyond(name).fixed - spec.beyond(call.model).fixed)
     if use.tool.passes:
         written = limit if use.maximum is None else min(use.maximum, limit)
-        read = min(reach + call.written, UNLIMITED if rates.window is None else rates.window)
+        read = min(reach + more + call.written, UNLIMITED if rates.window is None else rates.window)
     else:
         stated = use.maximum or call.allowed.stated
         written = (limit if stated is None else min(stated, limit)) * max(1, call.allowed.generations)
-        read, passes = call.read(rates)
+        read, passes = call.read(rates, more)
         read += passes * written
     here = market(prices, rates, ANYWHERE, read, call.date)
     text = here.dearest(call.text_units + any_units(spec))

@@ -5,6 +5,8 @@ each. What a provider could read in another way than we do is refused.
 """
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +19,9 @@ from proxy.wire.upload import Upload
 QUERY = "?"
 """The member under which the parameters of the query stand; no provider has a field of that name."""
 
+HEADERS = "!"
+"""The member under which headers that matter stand, by their lower-case names; no provider has a field of that name."""
+
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _TRUTH = {"true": True, "false": False, "True": True, "False": False}
 
@@ -26,7 +31,7 @@ class Takes(Struct, frozen=True, forbid_unknown_fields=True):
 
     `form`: a multipart form, whose fields named in `integers` and `booleans` are no text, and those in `documents` JSON
     if they can be read as such. `upload`: the member under which any other body stands, whole. `query`: the parameters
-    of the query stand under `?`.
+    of the query stand under `?`. `headers`: those of these lower-case names stand under `!`.
     """
 
     form: bool = False
@@ -35,9 +40,12 @@ class Takes(Struct, frozen=True, forbid_unknown_fields=True):
     documents: tuple[str, ...] = ()
     upload: str = ""
     query: bool = False
+    headers: tuple[str, ...] = ()
 
 
-def read_request(takes: Takes, raw: bytes, content_type: str, query: str) -> tuple[dict[str, Any], bytes]:
+def read_request(
+    takes: Takes, raw: bytes, content_type: str, query: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, Any], bytes]:
     """Return a request as an object, and its text as JSON, files left out. Raises ValueError, fit for the caller."""
     text = raw
     if takes.form and is_form(content_type):
@@ -50,6 +58,8 @@ def read_request(takes: Takes, raw: bytes, content_type: str, query: str) -> tup
         body = parse_object(raw) if raw else {}
     if takes.query:
         body[QUERY] = _gathered(parse_qsl(query, keep_blank_values=True))
+    if takes.headers:
+        body[HEADERS] = {name: headers[name] for name in takes.headers if headers.get(name)}
     return body, text
 
 

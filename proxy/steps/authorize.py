@@ -81,7 +81,8 @@ def _parse(raw: bytes) -> Mapping[str, Any]:
 
 def _read(takes: Takes, route: Route, raw: bytes, head: Head | None) -> tuple[Mapping[str, Any], bytes]:
     try:
-        return read_request(takes, raw, head.value("content-type") if head is not None else "", route.query)
+        headers = {name: head.value(name) for name in ("content-type", *takes.headers)} if head is not None else {}
+        return read_request(takes, raw, headers.get("content-type", ""), route.query, headers)
     except ValueError as error:
         refuse(Refusal.MALFORMED_REQUEST, f"The request cannot be read: {error}.")
 

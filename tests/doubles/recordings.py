@@ -62,7 +62,8 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     `no_route` are endpoints that Faregate refuses although they have a reader here, each with its reason.
     `unnamed` are files in which what the corpus takes for the model's name is none, each with its reason.
     `differs` names files that are read otherwise than expected; `above` those whose charge is above their bound, and
-    `unpriced` models that answered in the corpus and have no rate any more: each with its reason.
+    `unpriced` models that answered in the corpus and have no rate any more: each with its reason. `apart` counts the
+    billable recordings that are not judged by their holds, by the reason (`doubles.holds`).
     """
 
     read: int
@@ -75,6 +76,7 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True):
     differs: dict[str, Differs] = {}
     above: dict[str, str] = {}
     unpriced: dict[str, str] = {}
+    apart: dict[str, int] = {}
 
 
 Recording = dict[str, Any]
@@ -180,10 +182,14 @@ def read(recording: Recording) -> Reading:
 
 
 def asked(recording: Recording) -> tuple[dict[str, Any], bytes]:
-    """Return a recorded request as its route reads it, and its text; the end of a long upload is made up as silence."""
+    """Return a recorded request as its route reads it, and its text; the end of a long upload is made up as silence.
+
+    The corpus has requests parsed. They are written as SDKs do, without any space or escape that is not needed: the
+    shortest text, of which a bound is the lowest.
+    """
     request, route = recording["request"], route_of(recording)
     takes = route[0].takes if route is not None else None
-    raw = json.dumps(request.get("body")).encode()
+    raw = json.dumps(request.get("body"), separators=(",", ":"), ensure_ascii=False).encode()
     if "body_head_b64" in request:
         head = base64.b64decode(request["body_head_b64"])
         boundary = head.partition(b"\r\n")[0]
@@ -192,7 +198,8 @@ def asked(recording: Recording) -> tuple[dict[str, Any], bytes]:
     if takes is None:
         body = request["body"]
         return body if isinstance(body, dict) else {}, raw
-    return read_request(takes, raw, request["headers"].get("content-type", ""), request["path"].partition("?")[2])
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    return read_request(takes, raw, headers.get("content-type", ""), request["path"].partition("?")[2], headers)
 
 
 def model_of(recording: Recording, asking: dict[str, Any]) -> str:

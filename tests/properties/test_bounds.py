@@ -1,18 +1,13 @@
 """The one promise of bounds: what a call turns out to cost never exceeds what was held for it."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from doubles.recordings import TABLE, Recording, asked, bound_named, exact, model_of, needs_corpus, recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.bounds.asking import affordable, need, output_limit
-from proxy.bounds.measures import variant
 from proxy.bounds.references import references
 from proxy.bounds.search import Search
 from proxy.bounds.spec import (
@@ -29,12 +24,10 @@ from proxy.bounds.spec import (
 from proxy.bounds.worst import Portion, worst
 from proxy.errors import Refused
 from proxy.ledger.wallet import grant
-from proxy.loading.rates import load_rates
 from proxy.pricing.card import Conditions, ModelRates, Rate, RateCard
 from proxy.pricing.cascade import MarginTable
 from proxy.pricing.formula import Prices, Used, price
 
-ROOT = Path(__file__).resolve().parents[2]
 DATE = "2026-11-21"
 
 UNITS = ("input_tokens", "cache_write_tokens", "input_audio_tokens", "output_tokens", "output_audio_tokens")
@@ -174,41 +167,3 @@ def test_any_json_is_bounded_or_refused(body: Any) -> None:
     except Refused:
         return
     assert need(found, "fair").ask.base >= 1
-
-
-def bounded() -> Iterator[tuple[str, Recording, BoundSpec]]:
-    """Yield every recorded call that has a bound; not those whose prompt was shortened for the corpus."""
-    for name, call in recordings():
-        provider, request = call["provider"], call["request"]
-        bound = TABLE[provider].bounds.get(call["endpoint"])
-        if bound is None or call["framing"] == "websocket" or name in TABLE[provider].above:
-            continue
-        if request and request.get("body", {}) is not None and "[elided " not in json.dumps(request.get("body")):
-            yield name, call, bound_named(provider, bound)
-
-
-@needs_corpus
-def test_recorded_calls_stay_below_their_bounds() -> None:
-    """Price what the providers reported for every recorded call, and compare it with what would have been held."""
-    card = load_rates(ROOT / "rates")
-    compared = Counter[str]()
-    for name, call, spec in bounded():
-        provider, (body, text) = call["provider"], asked(call)
-        model = model_of(call, body)
-        rates = card.find(provider, model)
-        if rates is None:
-            assert call["response"]["status"] >= 400 or model in TABLE[provider].unpriced, name
-            continue
-        prices = Prices(card, MarginTable(), "t", provider)
-        found = worst(body, Search(text), spec, rates, prices, model, {}, date=DATE)
-        usage = {unit: exact(amount) for unit, amount in call["expected"].items()}
-        answered = usage.pop("model", model)
-        used = [(answered, usage), *(call.get("expected_other_models") or {}).items()]
-        tokens = sum(quantity for unit, quantity in usage.items() if unit.startswith(("input", "cache")))
-        tier = variant(body, spec.variants, rates)
-        parts = [Used(m, card.find(provider, m) or rates, u, Conditions(tier, tokens, DATE)) for m, u in used]
-        charge = price(prices, parts).charge_nanos
-        assert charge <= need(found, "strict").ask.most, name
-        compared[provider] += 1
-    assert set(compared) == {provider for provider, table in TABLE.items() if table.bounds}
-    assert compared.total() > 150

@@ -1,4 +1,4 @@
-from proxy.bounds.parts import by_model, matches
+from proxy.bounds.parts import by_model, matches, named
 
 
 def test_matches_values_globs_and_presence() -> None:
@@ -17,3 +17,9 @@ def test_the_first_glob_decides() -> None:
     assert by_model(table, "small-mini-1") == 1
     assert by_model(table, "small-1") == 2
     assert by_model(table, "other") is None
+
+
+def test_no_globs_name_every_model() -> None:
+    assert named((), "any")
+    assert named(("a*", "b"), "b")
+    assert not named(("a*", "b"), "bb")

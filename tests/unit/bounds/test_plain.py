@@ -20,7 +20,11 @@ SPEC = BoundSpec(
         maximum=("config|settings.most|most_tokens", "max_tokens"),
         times=("n",),
     ),
-    lists=(Counted("messages", each=8),),
+    overhead=20,
+    preambles={"terse": 3},
+    wrapping='{"messages":[]}',
+    aside=("stream", "model", "labels", "config|settings.heat"),
+    lists=(Counted("messages", each=8, wrapping='{"content":""},'),),
     tiers=(Qualifier("service_tier", {"auto": ("standard",), "priority": ("priority", "standard")}),),
     media=(Media("messages.*.content.*", (Kind(by="item", tokens=50),), {"type": "image"}, data=("data",)),),
     tools=(Tool("tools.*"), Tool("", models=("searcher",), tokens=7)),
@@ -60,6 +64,10 @@ SHAPES: list[dict[str, Any]] = [
     {"settings": {}},
     {"cache_control": {}},
     {"modalities": "audio"},
+    {"stream": True, "labels": {"a": ["b"]}},
+    {"config": {"most": 30, "heat": 0.5}},
+    {"n": 3, "config": {}},
+    {"config": {"n": 3}},
 ]
 
 
@@ -124,6 +132,13 @@ def test_bounds_that_are_no_plain_text(model: ModelRates, prices: Prices) -> Non
 
 def test_a_shape_is_all_that_the_bound_looks_at() -> None:
     assert set(SPEC.watched) == {"model", "service_tier", "config", "settings", "max_tokens", "n", "modalities"}
-    assert shape_of(chat("a", temperature=1), SPEC) == shape_of(chat("b"), SPEC)
-    assert shape_of(chat(n=1), SPEC) != shape_of(chat(n=True), SPEC) != shape_of(chat(n=1.0), SPEC)
-    assert shape_of(chat(config={"n": 1}), SPEC) != shape_of(chat(settings={"n": 1}), SPEC)
+    assert shape(chat("a", temperature=1)) == shape(chat("b"))
+    assert shape(chat(n=1)) != shape(chat(n=True)) != shape(chat(n=1.0))
+    assert shape(chat(config={"n": 1})) != shape(chat(settings={"n": 1})) != shape(chat(settings={}, n=1))
+    assert shape(chat(stream=True)) == shape(chat())
+
+
+def shape(body: dict[str, Any]) -> tuple[object, ...]:
+    looked = shape_of(body, SPEC)
+    assert looked is not None
+    return looked[0]

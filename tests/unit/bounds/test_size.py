@@ -41,6 +41,47 @@ def test_a_text_that_is_read_with_each_element_counts_as_often() -> None:
     assert not BoundSpec(input=SPEC.input, output=output, lists=spec.lists).can_be_plain
 
 
+WRAPPED = BoundSpec(
+    input=SPEC.input,
+    overhead=40,
+    preambles={"wordy-*": 500},
+    wrapping='{"say":[]}',
+    aside=("model", "heat"),
+    lists=(
+        Counted("tools", each=1, any=1, models=("bare-*",)),
+        Counted("tools", each=10, any=500),
+        Counted("say", each=5, text=True, wrapping='{"text":""},'),
+    ),
+)
+
+
+def test_json_around_the_text_and_settings_are_no_text() -> None:
+    body = {"model": "m", "heat": 1, "say": [{"text": "hello"}, {"text": "there"}]}
+    raw = json.dumps(body, separators=(",", ":")).encode()
+    assert measure(body, Search(raw), WRAPPED, "m", {}).text == 40 + 2 * 5 + len("hellothere") - 1
+    text = {"say": "hello"}
+    raw = json.dumps(text, separators=(",", ":")).encode()
+    assert measure(text, Search(raw), WRAPPED, "m", {}).text == 40 + 5 + len(raw) - len(WRAPPED.wrapping)
+
+
+def test_models_differ_in_what_they_are_read_with() -> None:
+    assert WRAPPED.beyond("wordy-1").fixed - WRAPPED.beyond("m").fixed == 460
+    with_tools = {"tools": [{}, {}]}
+    raw = b'{"tools":[{},{}]}'
+    plain = measure(with_tools, Search(raw), WRAPPED, "m", {}).text
+    assert plain - measure(with_tools, Search(raw), WRAPPED, "bare-1", {}).text == 520 - 3
+
+
+def test_there_is_a_token_at_least() -> None:
+    assert measure({}, Search(b"{}"), BoundSpec(wrapping="x" * 99), "m", {}).text == 1
+
+
+def test_models_are_not_remembered_for_ever() -> None:
+    for number in range(2_500):
+        WRAPPED.beyond(f"wordy-{number}")
+    assert len(WRAPPED.__dict__["_beyond"]) <= 1_000
+
+
 def test_media_are_not_text() -> None:
     found, raw = size({"parts": [{"sound": "A" * 4000}]})
     assert found == Size(raw + 100 - 4000, {("sound",): 900})

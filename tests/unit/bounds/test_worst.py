@@ -222,6 +222,26 @@ def test_a_fallback_is_the_whole_call_again(bound: Bound) -> None:
     assert found["input_tokens"] == 2 * size(body)
 
 
+def test_what_a_tool_brings_along_is_read_in_every_pass(bound: Bound) -> None:
+    prompt = Tool("tools.*", {"type": "dated_20*"}, prompt=1000, uses_default=0, passes=0)
+    spec = structs.replace(SPEC, tools=(prompt, *SPEC.tools))
+    body = chat(tools=[{"type": "dated_2026"}])
+    assert used(bound(body, spec=spec))["input_tokens"] == size(body) + 1000
+    body["tools"].append({"type": "search", "max_uses": 1})
+    assert used(bound(body, spec=spec))["input_tokens"] == 2 * (size(body) + 1000) + 300
+
+
+def test_another_model_may_bring_a_longer_preamble(bound: Bound) -> None:
+    spec = structs.replace(SPEC, overhead=5, preambles={"big": 105})
+    body = chat(
+        fallbacks=[{"model": "big"}], tools=[{"type": "advisor", "model": "big", "max_tokens": 9}], max_tokens=9
+    )
+    found = bound(body, spec=spec, others=[BIG])
+    alone = bound(body, others=[BIG])
+    assert used(found)["input_tokens"] - used(alone)["input_tokens"] == 2 * 5
+    assert used(found, "big")["input_tokens"] - used(alone, "big")["input_tokens"] >= 2 * 105
+
+
 def test_a_call_without_output(bound: Bound) -> None:
     spec = BoundSpec(input=(InputUnit("input_tokens"),), inputs="input")
     body = {"input": ["x" * 9000, "y" * 9000]}

@@ -86,3 +86,11 @@ def test_the_query_stands_apart() -> None:
     )
     assert body == {"url": "x", "?": {"model": "nova-3", "tag": ["a", "b"], "dictation": ""}}
     assert "?" not in read(Takes(), b'{"a": 1}', query="a=b")[0]
+
+
+def test_headers_that_matter_stand_under_a_name_of_their_own() -> None:
+    takes = Takes(headers=("x-guard", "x-trace"))
+    body, text = read_request(takes, b'{"a":1}', "application/json", "", {"x-guard": "g1", "x-trace": "", "x-o": "no"})
+    assert body == {"a": 1, "!": {"x-guard": "g1"}}
+    assert text == b'{"a":1}'
+    assert read_request(takes, b"{}", "", "")[0] == {"!": {}}
