@@ -4,7 +4,8 @@ The explanations are `config/price_lists/differences.yaml`, which `faregate rate
 nothing any more fails as well, so that the list cannot rot.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
 
 import pytest
 from support.calculators import (
@@ -37,6 +38,8 @@ CARD = load_rates(shipped("rates"))
 DIFFERENCES = load_differences(shipped("config") / FOLDER / "differences.yaml")
 PAIRS = 5_000
 """Of each calculator at least, so ten thousand of both."""
+
+Slot = TypeVar("Slot")
 
 ALONE = ("audio_seconds", "characters")
 """Units that LiteLLM prices only by themselves."""
@@ -71,9 +74,10 @@ def shared(ours: Collection[str], theirs: ModelRates | None, tier: str, lexicon:
     return {unit for unit in ours if unit in there or lexicon.alike.get(unit) in there}
 
 
-def often(slots: Collection[object]) -> range:
-    """Return how often each model and tier is called, so that it comes to enough pairs."""
-    return range(-(-PAIRS // len(slots)))
+def spread(slots: Sequence[Slot]) -> Iterator[tuple[Slot, int]]:
+    """Yield each model and tier, numbered, again and again until it comes to enough pairs."""
+    for number in range(max(PAIRS, len(slots))):
+        yield slots[number % len(slots)], number // len(slots)
 
 
 class Verdict:
@@ -124,10 +128,9 @@ def test_genai_prices_asks_the_same() -> None:
                 asks = lambda pair, m=theirs, p=provider: nanos(genai_usd(pair, m, p))  # noqa: E731  # bound here
                 slots.append((integration, name, model, tier, units, asks))
     verdict = Verdict("genai-prices")
-    for integration, name, model, tier, units, asks in slots:
-        for index in often(slots):
-            pair = generate(integration, name, tier, units, index)
-            verdict.note(pair, our_nanos(CARD, pair, model), asks(pair))
+    for (integration, name, model, tier, units, asks), index in spread(slots):
+        pair = generate(integration, name, tier, units, index)
+        verdict.note(pair, our_nanos(CARD, pair, model), asks(pair))
     verdict.settle()
 
 
@@ -150,8 +153,7 @@ def test_litellm_asks_the_same() -> None:
                 slots.append((integration, name, there, model, tier, used))
     asked = [
         (there, generate(integration, name, tier, used, index), model)
-        for integration, name, there, model, tier, used in slots
-        for index in often(slots)
+        for (integration, name, there, model, tier, used), index in spread(slots)
     ]
     verdict = Verdict("litellm")
     answers = litellm_usd([(there, pair) for there, pair, _ in asked])
