@@ -188,6 +188,13 @@ CASES: dict[str, tuple[str, tuple[bytes, str], dict[str, float], str, float]] = 
         "estimated",
         2.5 * 0.12 / 60,
     ),
+    "a waltz": (
+        "/elevenlabs/v1/music",
+        say(prompt="a slow waltz", music_length_ms=10_500),
+        {"audio_seconds": 11},  # whole seconds
+        "exact",
+        0.055,
+    ),
     "a sound": ("/elevenlabs/v1/sound-generation", say(text="a door"), {"requests": 1}, "exact", 0.12),
     "a recording as it is": (LISTEN, (WAV, "audio/wav"), {"audio_seconds": 2.5}, "exact", 2.5 * 0.0043 / 60),
     "a recording elsewhere": (LISTEN, say(url="https://x/a.wav"), {"audio_seconds": 2.5}, "exact", 2.5 * 0.0043 / 60),
@@ -258,7 +265,8 @@ def test_sound_and_subtitles_go_through_as_they_came(rig: Studio) -> None:
         (HEAR, send(WAV, model="whisper-1", stream="yes"), 400, "malformed_request"),
         (f"{LISTEN}&callback=https://x", (WAV, "audio/wav"), 400, "malformed_request"),
         ("/elevenlabs/v1/speech-to-text", send(WAV, model_id="scribe_v2", webhook="true"), 400, "malformed_request"),
-        ("/elevenlabs/v1/music", say(prompt="x"), 404, "unknown_endpoint"),
+        ("/elevenlabs/v1/music", say(prompt="x"), 400, "malformed_request"),
+        ("/elevenlabs/v1/dubbing", say(target_lang="de"), 404, "unknown_endpoint"),
     ],
 )
 def test_what_is_not_sent(rig: Studio, path: str, body: tuple[bytes, str], status: int, code: str) -> None:

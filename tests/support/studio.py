@@ -140,7 +140,7 @@ ROUTES: Mapping[str, Callable[[Seen], bytes]] = {
         {"text": TEXT, "words": [], "confidence": 0.9, "audio_duration_ms": 2500}
     ),
     "/v1/speech-to-text": lambda _: _json(SCRIBED),
-    "/v1/voice-changer/.*|/v1/sound-generation|/tts/bytes": lambda _: _sound({}),
+    "/v1/voice-changer/.*|/v1/sound-generation|/v1/music|/tts/bytes": lambda _: _sound({}),
     "/v1/listen": lambda _: _json(HEARD),
     "/v1/speak": _spoken("dg-char-count", 1),
     "/tts/sse": _told,
