@@ -1,9 +1,10 @@
 """One route of a provider: where its model and options stand in a request, who reads its usage, what bounds it."""
 
+import re
 from collections.abc import Mapping
 from string import Formatter
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -67,6 +68,16 @@ def fill(name: str, parameters: Mapping[str, str]) -> str:
     if "{" not in name:
         return unquote(parameters[name]) if name else ""
     return name.format_map({each: unquote(value) for each, value in parameters.items()})
+
+
+def taken_apart(name: str, filled: str) -> dict[str, str] | None:
+    """Return the parameters of a path from which `fill` makes this name; None if it can make no such name."""
+    if "{" not in name:
+        return {name: quote(filled, safe="")} if name else {}
+    pieces = [(re.escape(literal), each) for literal, each, _, _ in Formatter().parse(name)]
+    pattern = "".join(literal + (f"(?P<{each}>[^/]+)" if each else "") for literal, each in pieces)
+    found = re.fullmatch(pattern, filled)
+    return {each: quote(value, safe="") for each, value in found.groupdict().items()} if found else None
 
 
 class ObjectRule(Struct, frozen=True, forbid_unknown_fields=True):

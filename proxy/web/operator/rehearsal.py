@@ -1,7 +1,6 @@
 """A call rehearsed up to its hold: the steps that real calls take, on a wallet of paper. Nothing is sent or written."""
 
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from msgspec import DecodeError, Struct, json
 
@@ -12,7 +11,7 @@ from proxy.ledger.cap import Capped, Standing
 from proxy.ledger.hold import Hold, HoldRequest
 from proxy.ledger.transitions import begin
 from proxy.ledger.wallet import Short, Wallet
-from proxy.providers.endpoint import Endpoint
+from proxy.providers.endpoint import Endpoint, taken_apart
 from proxy.providers.integration import Integration
 from proxy.providers.route import Route
 from proxy.steps.authorize import authorize
@@ -116,7 +115,9 @@ def _route(scene: Scene) -> Route:
     endpoint = scene.endpoint
     if endpoint.objects.at:
         raise BadRequest(f"endpoint: {endpoint.name} is about an object that exists; it cannot be quoted")
-    parameters = {endpoint.model.path: quote(scene.model, safe="")} if endpoint.model.path else {}
+    parameters = taken_apart(endpoint.model.path, scene.model)
+    if parameters is None:
+        raise BadRequest(f"model: {endpoint.name} names its models {endpoint.model.path}, which {scene.model!r} is not")
     return Route(scene.integration, endpoint, endpoint.template.text, "", parameters)
 
 

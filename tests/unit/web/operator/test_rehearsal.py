@@ -80,6 +80,11 @@ async def test_a_model_in_the_path(api, doors, tenant: str) -> None:
     in_path = structs.replace(plan.endpoint, model=ModelAt(path="model"))
     plan = structs.replace(plan, endpoint=in_path)
     assert (await rehearse(doors, plan, '{"max_tokens": 1}')).granted_nanos
+    in_part = structs.replace(plan.endpoint, model=ModelAt(path="{model}"))
+    assert (await rehearse(doors, structs.replace(plan, endpoint=in_part), '{"max_tokens": 1}')).granted_nanos
+    of_owner = structs.replace(plan.endpoint, model=ModelAt(path="{owner}/{model}"))
+    with pytest.raises(BadRequest, match=r"names its models .owner./.model., which 'small' is not"):
+        await rehearse(doors, structs.replace(plan, endpoint=of_owner), '{"max_tokens": 1}')
 
 
 async def test_it_is_refused_as_the_call_would_be(api, doors, tenant: str) -> None:
