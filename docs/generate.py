@@ -299,7 +299,7 @@ def _model_at(endpoint: Endpoint) -> str:
         return ""
     if where.path:
         return f"`{{{where.path}}}` of the path"
-    named = f"`{where.body}`" if where.body else ""
+    named = f"`{where.body}`" if where.body else f"`{where.query}` of the query" if where.query else ""
     return f"{named}, else {where.fixed}" if named and where.fixed else named or f"{where.fixed} (fixed)"
 
 

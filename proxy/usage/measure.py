@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from proxy.money import Quantity
 from proxy.usage.expression import Absurd, evaluate, quantity
 from proxy.usage.reading import Reading
@@ -165,6 +167,18 @@ def _add(usage: Usage, unit: str, amount: Quantity | None) -> None:
 def _split(by_model: dict[str, Usage], model: str) -> tuple[Usage, dict[str, Usage]]:
     others = {name: usage for name, usage in by_model.items() if name != model and usage}
     return by_model[model], others
+
+
+def grown(reading: Reading, before: Mapping[str, Quantity]) -> Reading:
+    """Return a reading in which units that run on from turn to turn are what they have grown by since `before`.
+
+    One that is less than before has begun anew.
+    """
+    usage = dict(reading.usage)
+    for unit, base in before.items():
+        if unit in usage and usage[unit] >= base:
+            usage[unit] -= base
+    return structs.replace(reading, usage={unit: amount for unit, amount in usage.items() if amount})
 
 
 def add_up(readings: list[Reading], complete: bool, unparsed: bool) -> Reading:

@@ -6,13 +6,14 @@ what cannot be read is left out, and the reading says `unparsed`.
 
 import json
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import DecodeError
 
+from proxy.money import Quantity
 from proxy.usage.expression import number_of
-from proxy.usage.measure import add_up, measure
+from proxy.usage.measure import add_up, grown, measure
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
 from proxy.usage.spec import ReaderSpec
@@ -57,6 +58,7 @@ class Reader:
         self._answers: list[Reading] = []
         self._unparsed = False
         self._parsed = False
+        self._before: Mapping[str, Quantity] = {}
 
     @property
     def complete(self) -> bool:
@@ -121,8 +123,17 @@ class Reader:
     def next(self) -> "Reader":
         """Return the reader of the turn after this one: what models are called is said once in a session."""
         reader = Reader(self._spec, self._expected)
+        reader._before = self._running()
         reader._seen.model, reader._seen.another_model = self._seen.model, self._seen.another_model
         return reader
+
+    def _running(self) -> Mapping[str, Quantity]:
+        """Return what is known of the units that are reported for all of a session so far."""
+        names = self._spec.running
+        if not names:
+            return {}
+        usage = measure(self._spec, self._seen, self.complete, self._unparsed).usage
+        return {name: usage.get(name, self._before.get(name, 0)) for name in names}
 
     @property
     def another_model(self) -> str:
@@ -134,7 +145,8 @@ class Reader:
         unparsed = self._unparsed or (self._decoder is not None and self._decoder.failed)
         if self._plan.answers:
             return add_up(self._answers, self.complete, unparsed)
-        return measure(self._spec, self._seen, self.complete, unparsed)
+        reading = measure(self._spec, self._seen, self.complete, unparsed)
+        return grown(reading, self._before) if self._before else reading
 
     def finish(self, *, whole: bool = False) -> Reading:
         """Read what is left and return what was seen.

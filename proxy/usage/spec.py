@@ -188,7 +188,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     it. Streams of events that are `unmarked` have neither: they are over when the connection is. Without `final` any
     usage is the last word. `state` are paths in the document, too: of the word for how far work that finishes later
     has come. `details` maps a list in the usage object to the count it splits. With `adds` the usage objects of a
-    stream are of different calls, and are added up; else a later one replaces an earlier, field by field.
+    stream are of different calls, and are added up; else a later one replaces an earlier, field by field. `running`
+    units are reported for a whole session so far: each of its turns has used what they have grown by.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
@@ -207,6 +208,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     details: dict[str, str] = {}
     parts: Parts | None = None
     adds: bool = False
+    running: tuple[str, ...] = ()
     counts: dict[str, Count] = {}
     another: Another | None = None
     cost: Cost | None = None
@@ -233,6 +235,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         unknown = set(self.parts.units) - set(self.units) if self.parts else set()
         if unknown:
             raise ValueError(f"parts name units that the reader does not have: {', '.join(sorted(unknown))}")
+        if set(self.running) - set(self.units):
+            raise ValueError("running names a unit that is no sum of the reader")
         if set(self.units) & set(self.counts):
             raise ValueError("a unit is either a sum or counted, not both")
 

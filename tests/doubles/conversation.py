@@ -181,10 +181,14 @@ class Conversation(Scene):
         )
         acme = make_integration(talk, key_protocols=("key.", "token,"), policy=policy or Policy())
         self.doors = structs.replace(self.doors, house=make_house(acme), upstream=Door(self))
+        self.meet()
+        self.asked: list[tuple[Outbound, list[Offer], Hold | FreeRoute]] = []
+
+    def meet(self) -> None:
+        """Bring in a caller and a provider who have not talked yet."""
         self.caller, self.provider = PaperSocket(), PaperSocket()
         self.opening = PaperOpening(self.caller)
         self.opened: Opened | UpstreamFailed = Opened([("x-request-id", "req-1")], self.provider)
-        self.asked: list[tuple[Outbound, list[Offer], Hold | FreeRoute]] = []
 
     async def open_up(self, request: Outbound, offers: Sequence[Offer], leave: Hold | FreeRoute) -> Opened:
         """Be the provider's door."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.usage.measure import add_up, measure
+from proxy.usage.measure import add_up, grown, measure
 from proxy.usage.reading import Reading
 from proxy.usage.seen import Seen
 from proxy.usage.spec import ReaderSpec, Sum
@@ -303,3 +303,10 @@ def test_what_is_kept_is_measured_by_the_hour() -> None:
     assert measure(spec, seen, True, False).usage == {"cache_storage_token_hours": 800}
     seen.usage["ends"] = "never"
     assert measure(spec, seen, True, False).invalid
+
+
+def test_growth_is_what_is_more_than_before_and_a_smaller_number_has_begun_anew() -> None:
+    now = Reading(usage={"audio_seconds": 7, "input_tokens": 3}, reported=True)
+    assert grown(now, {"audio_seconds": 5}).usage == {"audio_seconds": 2, "input_tokens": 3}
+    assert grown(now, {"audio_seconds": 7}).usage == {"input_tokens": 3}
+    assert grown(now, {"audio_seconds": 9, "characters": 1}).usage == now.usage

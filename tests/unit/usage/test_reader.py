@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -425,3 +426,39 @@ def test_between_is_told_of_frames_only() -> None:
     reader.feed(stream[:5])
     assert not reader.between
     assert not Reader(SPEC, Framing.JSON).between
+
+
+RUNNING = msgspec.convert(
+    {
+        "source": "made up",
+        "usage": ["usage"],
+        "units": {"audio_seconds": {"sum": "so_far", "decimal": True}, "input_tokens": "prompt"},
+        "running": ["audio_seconds"],
+        "end": ["usage"],
+    },
+    ReaderSpec,
+)
+
+
+def test_what_runs_on_from_turn_to_turn_is_what_it_has_grown_by() -> None:
+    reader, found = Reader(RUNNING, Framing.JSON), []
+    told = [{"so_far": 1.5, "prompt": 7}, {"so_far": 4, "prompt": 7}, {"prompt": 7}, {"so_far": 4}, {"so_far": 3}]
+    for usage in told:
+        reader.frame(json.dumps({"usage": usage}).encode())
+        found.append(dict(reader.snapshot().usage))
+        reader = reader.next()
+    assert found == [
+        {"audio_seconds": Decimal("1.5"), "input_tokens": 7},
+        {"audio_seconds": Decimal("2.5"), "input_tokens": 7},
+        {"input_tokens": 7},
+        {},
+        {"audio_seconds": 3},  # less than before: it was begun anew
+    ]
+
+
+def test_a_turn_of_which_nothing_was_reported_hands_on_what_was_before() -> None:
+    reader = Reader(RUNNING, Framing.JSON)
+    reader.frame(b'{"usage": {"so_far": 2}}')
+    reader = reader.next().next()
+    reader.frame(b'{"usage": {"so_far": 5}}')
+    assert reader.snapshot().usage == {"audio_seconds": 3}

@@ -65,3 +65,8 @@ def test_usage_objects_are_added_up_where_the_spec_says_so(adds: bool, count: in
     for amount in (2, 3):
         reader.plan.tree.walk(seen, {"usage": {"n": amount}})
     assert seen.usage == {"n": count}
+
+
+def test_what_runs_on_must_be_reported() -> None:
+    with pytest.raises(msgspec.ValidationError, match="running names a unit that is no sum"):
+        spec(usage=["usage"], units={"input_tokens": "n"}, running=["audio_seconds"])
