@@ -287,16 +287,20 @@ async def count_told(session: Session, heard: Heard) -> Refused | None:
 
 
 async def slice_off(session: Session, *, last: bool = False) -> None:
-    """Count what was used since the last call, and settle it when it is enough for one. Raises Refused."""
+    """Count what was used since the last call, and settle it when it is enough for one. Raises Refused.
+
+    Then it is sure: what else there was belongs to the next call.
+    """
     async with session.taking:
         if not session.turns:
             return
         turn = session.turns[0]
         used = used_since(session)
-        sure = last or session.bound.characters is not None or not session.spec.told
+        enough = any(amount >= step(session, unit) for unit, amount in used.items())
+        sure = last or enough or session.bound.characters is not None or not session.spec.told
         turn.followed.count({unit: amount for unit, amount in used.items() if amount}, sure=sure)
         turn.call.relay = turn.followed if turn.followed.counted else None
-        if all(amount < step(session, unit) for unit, amount in used.items()):
+        if not enough:
             return
         session.counted += max(map(Decimal, used.values()))
         ended = await settle_turn(session, turn, End(Outcome.ANSWERED))

@@ -13,12 +13,14 @@ Play = Callable[["Line"], Awaitable[None]]
 
 @dataclass
 class Line:
-    """One connection at the provider: what it was opened with, what came, and the way back."""
+    """One connection at the provider: what it was opened with, what came (`raw` as bytes), and the way back."""
 
     request: web.Request
     socket: web.WebSocketResponse
     heard: list[Any] = field(default_factory=list)
     ended: int | None = None
+    raw: list[bytes] = field(default_factory=list)
+    told: list[bytes] = field(default_factory=list)
 
     async def hear(self) -> Any:
         """Return the next message: parsed if it is JSON, bytes if it is binary, None at the end."""
@@ -27,6 +29,7 @@ class Line:
             self.ended = self.socket.close_code
             return None
         found = message.data
+        self.raw.append(found if isinstance(found, bytes) else found.encode())
         if message.type is WSMsgType.TEXT and found[:1] in "{[":
             found = json.loads(found)
         self.heard.append(found)
@@ -42,7 +45,12 @@ class Line:
     async def say(self, *events: Any) -> None:
         """Send JSON."""
         for event in events:
-            await self.socket.send_str(json.dumps(event))
+            await self.send(json.dumps(event))
+
+    async def send(self, data: str | bytes) -> None:
+        """Send a message as it is."""
+        self.told.append(data if isinstance(data, bytes) else data.encode())
+        await (self.socket.send_bytes(data) if isinstance(data, bytes) else self.socket.send_str(data))
 
 
 @dataclass
