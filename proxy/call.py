@@ -92,7 +92,9 @@ class Relayed(Protocol):
 
 
 class Call:
-    """What is known of one call so far. Each step fills in its part."""
+    """What is known of one call so far. Each step fills in its part. `session` is the call that it is a turn of."""
+
+    session = ""
 
     def __init__(self, call_id: str, head: Head, sink: Sink, started_at: int, began: float) -> None:
         self.id = call_id
@@ -432,6 +434,7 @@ def record_of(call: Call, end: End, doors: Doors) -> CallRecord:
         started_at=call.started_at,
         ended_at=doors.clock.now(),
         refusal=refusal.code if refusal is not None else "",
+        session=call.session,
     )
 
 

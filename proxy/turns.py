@@ -147,7 +147,7 @@ async def take(session: Session, lane: str, raw: bytes, *, most: bool = True) ->
     """
     doors, spec = session.doors, session.spec
     call = Call(doors.ids.new("call"), session.head, Silent(), doors.clock.now(), doors.clock.monotonic())
-    call.address, call.route = session.call.address, session.route
+    call.address, call.route, call.session = session.call.address, session.route, session.call.id
     covered = Flow()
     if doors.running.draining and most:
         refuse(Refusal.DRAINING, "This server is shutting down. Open the session anew.")

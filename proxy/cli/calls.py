@@ -41,6 +41,7 @@ def exposure() -> None:
 @click.argument("tenant", shell_complete=tenant_names)
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="Only calls that ended so.")
 @click.option("--refusal", metavar="CODE", help="Only calls refused with this code; `any` for every refusal.")
+@click.option("--session", metavar="ID", help="Only the turns of this session: the id of its own call.")
 @span
 @click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many (100).")
 @click.option("--before", metavar="ID", help="Begin after this call: older ones.")
@@ -48,14 +49,15 @@ def list_calls(
     tenant: str,
     outcome: str | None,
     refusal: str | None,
+    session: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
     before: str | None,
 ) -> None:
     """List a tenant's calls that are over, newest first: answered, free, refused and failed."""
-    query = {"outcome": outcome, "refusal": refusal, "since": since, "until": until, "limit": limit, "before": before}
-    show(operator().get("/calls", tenant=tenant, **query), _calls)
+    query = {"outcome": outcome, "refusal": refusal, "session": session, "since": since, "until": until}
+    show(operator().get("/calls", tenant=tenant, limit=limit, before=before, **query), _calls)
 
 
 @calls.command("show")
@@ -99,6 +101,8 @@ def story(document: Document) -> None:
     ]
     if document["refusal"]:
         told.append(("refusal", document["refusal"]))
+    if document["session"]:
+        told.append(("turn of", document["session"]))
     told.append(("meaning", document["meaning"]))
     if document["remedy"]:
         told.append(("remedy", document["remedy"]))

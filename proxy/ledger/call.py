@@ -25,7 +25,10 @@ class Outcome(StrEnum):
 
 
 class CallRecord(Struct, frozen=True):
-    """What is kept of every call of a known tenant: never a prompt, never an answer."""
+    """What is kept of every call of a known tenant: never a prompt, never an answer.
+
+    `session` is the call of the WebSocket that this one is a turn of, empty if it is none.
+    """
 
     id: str
     tenant: str
@@ -38,6 +41,7 @@ class CallRecord(Struct, frozen=True):
     started_at: int
     ended_at: int
     refusal: str = ""
+    session: str = ""
 
 
 class Ending(Struct, frozen=True):

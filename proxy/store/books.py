@@ -4,7 +4,7 @@ These answers are for people and reports. They come from connections of their ow
 calls nor other questions.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -46,7 +46,7 @@ class EntryQuery(Struct, frozen=True):
 class CallQuery(Struct, frozen=True):
     """A tenant's calls that are over, older than the call `before`; an empty `outcome` or `refusal` is every one.
 
-    `refusal` may be `*`: any.
+    `refusal` may be `*`: any. `session` asks for the turns of one session.
     """
 
     tenant: str
@@ -55,6 +55,7 @@ class CallQuery(Struct, frozen=True):
     span: Span = EVER
     outcome: str = ""
     refusal: str = ""
+    session: str = ""
 
 
 class ExposureQuery(Struct, frozen=True):
@@ -128,6 +129,10 @@ class Books(Protocol):
 
     async def calls(self, query: CallQuery) -> Sequence[CallRecord]:
         """Return a tenant's calls, newest first."""
+        ...
+
+    async def sessions(self, calls: Sequence[str]) -> Mapping[str, str]:
+        """Return the session of each of these calls that is a turn of one."""
         ...
 
     async def story(self, call: str) -> Story:

@@ -188,7 +188,7 @@ class Desk:
         assert isinstance(held, Hold)
         return held
 
-    async def call(self, tenant: str, tokens: int, seconds: Decimal = Decimal("1.5")) -> str:
+    async def call(self, tenant: str, tokens: int, seconds: Decimal = Decimal("1.5"), session: str = "") -> str:
         """Make a metered call of two models and settle it; return its id."""
         held = await self.hold(tenant, 100_000_000)
         conditions = Conditions(date=held.period)
@@ -213,7 +213,8 @@ class Desk:
             upstream_cost_nanos=priced.cost_nanos,
             charge_nanos=priced.charge_nanos,
         )
-        await self.store.end(Ending(self.record(tenant, held.call), self.ids.new("led"), bill))
+        record = structs.replace(self.record(tenant, held.call), session=session)
+        await self.store.end(Ending(record, self.ids.new("led"), bill))
         return held.call
 
     def record(self, tenant: str, call: str, outcome: Outcome = Outcome.ANSWERED) -> CallRecord:

@@ -76,6 +76,8 @@ async def test_turns_are_settled_before_their_last_message_goes_on(talk: Begin) 
     assert scene.provider.events == [GO, GO]
     assert scene.caller.closed == scene.provider.closed == (1000, b"bye")
     assert await scene.outcomes() == [("", Outcome.FREE), ("", Outcome.ANSWERED), ("", Outcome.ANSWERED)]
+    *turns, session = await scene.records()
+    assert ([turn.session for turn in turns], session.session) == ([session.id] * 2, "")
     assert scene.opening.headers["x-request-id"] == "req-1"
     assert scene.opening.headers["faregate-call-id"].startswith("call_")
 

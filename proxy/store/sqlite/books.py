@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -47,6 +47,7 @@ class BooksSql(Struct, frozen=True, forbid_unknown_fields=True):
     balance_at: str
     usage: str
     calls: str
+    sessions: str
     call: str
     hold: str
     open_holds: str
@@ -109,8 +110,13 @@ class SqliteBooks:
         span = query.span
         first = f"call_{ulid(max(0, span.since // 1000 - _SLACK_MS), 0)}"
         values = (query.tenant, first, query.before or _LAST_CALL, span.since, span.until)
-        rows = await self._reader.all(BOOKS.calls, (*values, query.outcome, query.refusal, query.limit))
+        rows = await self._reader.all(BOOKS.calls, (*values, query.outcome, query.refusal, query.session, query.limit))
         return [to_call(row) for row in rows]
+
+    async def sessions(self, calls: Sequence[str]) -> Mapping[str, str]:
+        """Return the sessions of those calls that are turns."""
+        rows = await self._reader.all(BOOKS.sessions, (json.encode(calls).decode(),))
+        return {row[0]: row[1] for row in rows}
 
     async def story(self, call: str) -> Story:
         """Return all that is kept of a call."""

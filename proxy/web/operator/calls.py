@@ -25,11 +25,15 @@ ANY = "any"
 
 
 class CallPage(Since, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose calls, how they ended, from when; `refusal` is a code, or `any`. `before` ends the page before."""
+    """Whose calls, how they ended, from when; `refusal` is a code, or `any`. `before` ends the page before.
+
+    `session` asks for the turns of one session.
+    """
 
     tenant: str
     outcome: Outcome | None = None
     refusal: str = ""
+    session: str = ""
     limit: Limit = 100
     before: str = ""
 
@@ -62,6 +66,7 @@ async def list_calls(visit: Visit, query: CallPage) -> CallList:
         read_span(query, doors.clock.now()),
         query.outcome or "",
         "*" if query.refusal == ANY else query.refusal,
+        query.session,
     )
     records = await doors.books.calls(asked)
     return CallList(*cut([call_document(record) for record in records], query.limit))

@@ -54,12 +54,15 @@ async def list_entries(visit: Visit, query: EntryPage) -> EntryList:
         before = last.seq
     span = read_span(query, doors.clock.now())
     entries = await doors.books.entries(EntryQuery(tenant, query.limit + 1, before, span, query.kind or ""))
-    return EntryList(*cut([entry_document(entry) for entry in entries], query.limit))
+    sessions = await doors.books.sessions([entry.reference for entry in entries if entry.bill])
+    return EntryList(*cut([entry_document(entry, sessions.get(entry.reference, "")) for entry in entries], query.limit))
 
 
 async def show_entry(visit: Visit, entry: str) -> EntryDetails:
     """Show all of one entry, its bill included. It is named by its own id or by that of its call."""
-    return entry_details(await visit.doors.books.entry(entry))
+    found = await visit.doors.books.entry(entry)
+    sessions = await visit.doors.books.sessions([found.reference])
+    return entry_details(found, sessions.get(found.reference, ""))
 
 
 async def explain_entry(visit: Visit, entry: str) -> Explanation:

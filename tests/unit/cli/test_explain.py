@@ -85,9 +85,10 @@ def test_levels_are_told_once_for_all_units_that_have_the_same(capsys: pytest.Ca
 def test_a_charge_that_does_not_come_out_the_same_is_shouted(capsys: pytest.CaptureFixture[str]) -> None:
     story = {
         "id": "call_1", "tenant": "t", "key": "k", "integration": "acme", "endpoint": "chat", "model": "m",
-        "outcome": "answered", "status": 200, "refusal": None, "meaning": "it was answered", "remedy": None,
-        "started_at": "2026-11-21T00:00:00Z", "ended_at": "2026-11-21T00:00:01Z", "balance_before_nanos": 5,
-        "hold": None, "entry": None, "exposures": [], "work": None,
+        "outcome": "answered", "status": 200, "refusal": None, "session": "call_0",
+        "meaning": "it was answered", "remedy": None, "started_at": "2026-11-21T00:00:00Z",
+        "ended_at": "2026-11-21T00:00:01Z", "balance_before_nanos": 5, "hold": None, "entry": None,
+        "exposures": [], "work": None,
     }  # fmt: skip
     charge = {
         "certainty": "at_least", "rate_card": "c", "margins": 2, "lines": [], "unpriced": [{"model": "m", "unit": "u"}],
@@ -99,6 +100,7 @@ def test_a_charge_that_does_not_come_out_the_same_is_shouted(capsys: pytest.Capt
     told = capsys.readouterr().out
     for words in (
         "u of m has no rate, so it cost nothing",
+        "call_0",
         "rate card c has no rates for acme/m",
         "NOT the same: run faregate ledger verify",
         "at_least: the answer was cut short",

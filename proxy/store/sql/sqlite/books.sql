@@ -44,16 +44,20 @@ FROM entry WHERE tenant = ?1 AND created_at >= ?2 AND created_at < ?3 AND bill <
 
 -- name: calls
 -- A tenant's calls (?1) that are over, with ids from ?2 up to ?3, begun in a span (?4, ?5), by outcome (?6) and
--- refusal (?7; '*' is any), newest first.
-SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal
+-- refusal (?7; '*' is any), of one session (?8) or any, newest first.
+SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal, session
 FROM call
 WHERE tenant = ?1 AND id >= ?2 AND id < ?3 AND started_at >= ?4 AND started_at < ?5 AND ?6 IN ('', outcome)
-  AND (?7 IN ('', refusal) OR (?7 = '*' AND refusal <> ''))
-ORDER BY id DESC LIMIT ?8;
+  AND (?7 IN ('', refusal) OR (?7 = '*' AND refusal <> '')) AND ?8 IN ('', session)
+ORDER BY id DESC LIMIT ?9;
+
+-- name: sessions
+-- Which of some calls (?, as JSON) are turns, and of which sessions.
+SELECT id, session FROM call WHERE session <> '' AND id IN (SELECT value FROM json_each(?));
 
 -- name: call
 -- A call that is over.
-SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal
+SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal, session
 FROM call WHERE id = ?;
 
 -- name: hold

@@ -62,16 +62,18 @@ INSERT INTO exposure (call, tenant, integration, nanos, reason, at_most, at) VAL
 
 -- name: insert_call
 -- A call that is over. An ending has the last word over a record that came before it.
-INSERT INTO call (id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO call (id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal,
+                  session)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     outcome = excluded.outcome, status = excluded.status, ended_at = excluded.ended_at,
     refusal = excluded.refusal;
 
 -- name: insert_record
 -- A call that had no hold. One that is known already keeps its row.
-INSERT INTO call (id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO call (id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal,
+                  session)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: insert_object

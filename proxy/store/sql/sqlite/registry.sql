@@ -113,12 +113,12 @@ FROM entry WHERE tenant = ? AND seq < ? ORDER BY seq DESC LIMIT ?;
 
 -- name: calls
 -- A tenant's newest calls.
-SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal
+SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal, session
 FROM call WHERE tenant = ? ORDER BY id DESC LIMIT ?;
 
 -- name: calls_before
 -- A tenant's calls older than one of them, newest first.
-SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal
+SELECT id, tenant, key, integration, endpoint, model, outcome, status, started_at, ended_at, refusal, session
 FROM call WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?;
 
 -- name: exposures

@@ -221,7 +221,8 @@ CREATE TABLE call (
     status      INTEGER NOT NULL,
     started_at  INTEGER NOT NULL,
     ended_at    INTEGER NOT NULL,
-    refusal     TEXT NOT NULL
+    refusal     TEXT NOT NULL,
+    session     TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX call_by_tenant ON call (tenant, id);

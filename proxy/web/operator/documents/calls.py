@@ -14,7 +14,7 @@ from proxy.web.operator.documents.page import Time
 
 
 class CallDocument(Struct, frozen=True, kw_only=True):
-    """A call that is over, charged or not."""
+    """A call that is over, charged or not. `session` is the call of the WebSocket that it is a turn of."""
 
     id: str
     key: str
@@ -24,6 +24,7 @@ class CallDocument(Struct, frozen=True, kw_only=True):
     outcome: str
     status: int
     refusal: str | None
+    session: str | None
     started_at: Time
     ended_at: Time
 
@@ -104,6 +105,7 @@ def call_document(record: CallRecord) -> CallDocument:
         outcome=record.outcome.value,
         status=record.status,
         refusal=record.refusal or None,
+        session=record.session or None,
         started_at=timestamp(record.started_at),
         ended_at=timestamp(record.ended_at),
     )

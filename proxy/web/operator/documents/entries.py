@@ -14,7 +14,10 @@ from proxy.web.operator.documents.wallets import wallet_fields
 
 
 class ChargedCall(Struct, frozen=True, kw_only=True):
-    """What a call's entry says of it. `usage` is of `model`, `other_models` has the usage of any others."""
+    """What a call's entry says of it. `usage` is of `model`, `other_models` has the usage of any others.
+
+    A turn of a WebSocket has `session`, the id of that one's own call.
+    """
 
     id: str
     integration: str
@@ -25,6 +28,7 @@ class ChargedCall(Struct, frozen=True, kw_only=True):
     certainty: str
     upstream_cost_nanos: int
     charge_nanos: int
+    session: str | UnsetType = UNSET
 
 
 class EntryDocument(Struct, frozen=True, kw_only=True):
@@ -71,15 +75,15 @@ class EntryList(Struct, frozen=True):
     has_more: bool
 
 
-def entry_document(entry: Entry) -> EntryDocument:
-    """Show an entry."""
-    return EntryDocument(**_fields(entry))
+def entry_document(entry: Entry, session: str = "") -> EntryDocument:
+    """Show an entry, and the session that its call is a turn of."""
+    return EntryDocument(**_fields(entry, session))
 
 
-def entry_details(entry: Entry) -> EntryDetails:
+def entry_details(entry: Entry, session: str = "") -> EntryDetails:
     """Show all of an entry."""
     return EntryDetails(
-        **_fields(entry),
+        **_fields(entry, session),
         tenant=entry.tenant,
         seq=entry.seq,
         reference=entry.reference,
@@ -95,7 +99,7 @@ def credit_document(entry: Entry, wallet: Wallet, *, already: bool) -> CreditDoc
     return CreditDocument(**_fields(entry), **about, **wallet_fields(wallet))
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: Entry, session: str = "") -> dict[str, Any]:
     return {
         "id": entry.id,
         "kind": entry.kind,
@@ -104,11 +108,11 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "balance_after_nanos": entry.balance_after_nanos,
         "created_at": timestamp(entry.created_at),
         "period": entry.period,
-        "call": _call(entry.bill) if entry.bill else UNSET,
+        "call": _call(entry.bill, session) if entry.bill else UNSET,
     }
 
 
-def _call(text: str) -> ChargedCall:
+def _call(text: str, session: str) -> ChargedCall:
     bill = read_bill(text)
     used = usages(bill)
     return ChargedCall(
@@ -121,4 +125,5 @@ def _call(text: str) -> ChargedCall:
         certainty=bill.certainty.value,
         upstream_cost_nanos=bill.upstream_cost_nanos,
         charge_nanos=bill.charge_nanos,
+        session=session or UNSET,
     )

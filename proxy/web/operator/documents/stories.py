@@ -47,6 +47,7 @@ class CallStory(Struct, frozen=True, kw_only=True):
     outcome: str
     status: int | None
     refusal: str | None
+    session: str | None
     meaning: str
     remedy: str | None
     started_at: Time
@@ -72,13 +73,14 @@ def story_document(call: str, story: Story) -> CallStory:
         outcome=record.outcome.value if record else RUNNING,
         status=record.status if record else None,
         refusal=refusal.code if refusal else None,
+        session=(record.session or None) if record else None,
         meaning=WORKS if record is None and story.work else _meaning(record.outcome if record else None, refusal),
         remedy=REMEDIES.get(refusal) if refusal else None,
         started_at=timestamp(story.began_at),
         ended_at=moment(record.ended_at if record else None),
         balance_before_nanos=story.balance_before,
         hold=None if story.hold is None else _hold(story.hold),
-        entry=None if story.entry is None else entry_document(story.entry),
+        entry=None if story.entry is None else entry_document(story.entry, record.session if record else ""),
         work=work_document(story.work),
         exposures=[exposure_document(each) for each in story.exposures],
     )

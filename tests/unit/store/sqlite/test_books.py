@@ -143,6 +143,18 @@ async def test_calls_by_outcome_refusal_and_time(store: SqliteStore, books: Sqli
     assert await found(span=Span(NOW + 3600 * SECOND)) == []
 
 
+async def test_turns_of_a_session(store: SqliteStore, books: SqliteBooks) -> None:
+    session = make_id("call", 9)
+    for number, of in enumerate((session, "", session, make_id("call", 8)), start=1):
+        store.record(structs.replace(make_record(ACME.id, number, outcome=Outcome.FREE), session=of))
+    await charge(store, ACME.id, 7)
+    calls = [make_id("call", number) for number in range(1, 5)]
+    assert await books.sessions(calls[:3]) == {calls[0]: session, calls[2]: session}
+    assert await books.sessions([]) == {}
+    found = await books.calls(CallQuery(ACME.id, 100, session=session))
+    assert [call.id for call in found] == [calls[2], calls[0]]
+
+
 async def test_the_story_of_a_call(store: SqliteStore, books: SqliteBooks) -> None:
     await store.hold(make_request(ACME.id, 1))
     running = await books.story(make_id("call", 1))

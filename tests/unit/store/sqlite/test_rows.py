@@ -45,7 +45,7 @@ def test_holds(hold: object) -> None:
 
 
 def test_calls_exposures_objects_and_tenants() -> None:
-    record = make_record(T.id, 1)
+    record = structs.replace(make_record(T.id, 1), session=make_id("call", 0))
     assert rows.to_call(through_sqlite(rows.call_row(record))) == record
     exposure = Exposure(make_id("call", 1), T.id, "acme", 5, "cut", True, NOW)
     found = rows.to_exposure(through_sqlite(rows.exposure_row(exposure)))

@@ -25,6 +25,7 @@ async def test_calls_newest_first(api, tenant: str) -> None:
                 "outcome": "answered",
                 "status": 200,
                 "refusal": None,
+                "session": None,
                 "started_at": "2026-11-18T11:06:40.000000Z",
                 "ended_at": "2026-11-18T11:06:41.500000Z",
             }
@@ -33,6 +34,22 @@ async def test_calls_newest_first(api, tenant: str) -> None:
     }
     rest = await api.done("GET", f"/calls?tenant={tenant}&before={second}")
     assert [c["id"] for c in rest["data"]] == [first]
+
+
+async def test_turns_name_their_session(api, tenant: str) -> None:
+    session, alone = api.ids.new("call"), await api.call(tenant, 1)
+    turn = await api.call(tenant, 2, session=session)
+    turns = (await api.done("GET", f"/calls?tenant={tenant}&session={session}"))["data"]
+    assert [(each["id"], each["session"]) for each in turns] == [(turn, session)]
+    charges = [entry for entry in (await api.done("GET", f"/ledger?tenant={tenant}"))["data"] if "call" in entry]
+    assert [(entry["call"]["id"], entry["call"].get("session")) for entry in charges] == [
+        (turn, session),
+        (alone, None),
+    ]
+    assert (await api.done("GET", f"/ledger/{turn}"))["call"]["session"] == session
+    story = await api.done("GET", f"/calls/{turn}")
+    assert (story["session"], story["entry"]["call"]["session"]) == (session, session)
+    assert (await api.done("GET", f"/calls/{alone}"))["session"] is None
 
 
 async def test_holds_and_exposures(api, tenant: str) -> None:
