@@ -295,7 +295,7 @@ source: a judgement of the operator's
 checked: 2026-11-21
 models:
   - match: [realtime-direct]
-    rates: [{per: 1, usd: {requests: "2.5"}}]
+    rates: [{per: 60, usd: {audio_seconds: "0.05"}}]
 """
 
 
@@ -303,7 +303,9 @@ models:
 async def test_what_passes_by_is_refused_unless_the_operator_prices_it(
     begin: Any, tmp_path: Path, priced: bool
 ) -> None:
-    def secret(_: web.Request) -> web.Response:
+    def secret(asked: web.Request) -> web.Response:
+        if asked.path.endswith("/calls"):
+            return web.Response(text="v=0", content_type="application/sdp", status=201)
         return web.json_response({"value": "ek_1", "expires_at": 1})
 
     settings = {}
@@ -313,17 +315,25 @@ async def test_what_passes_by_is_refused_unless_the_operator_prices_it(
         settings = {"rates_dir": str(tmp_path / "rates")}
     async with provider(talk, answer=secret) as fake:
         house = await begin(fake.origin, **settings)
-        key = await asyncio.to_thread(house.tenant, "acme")
-        asked = {"session": {"type": "realtime", "model": "gpt-realtime"}}
-        async with (
-            ClientSession(headers={"Authorization": f"Bearer {key}"}) as session,
-            session.post(house.edge + SECRETS, json=asked) as answer,
-        ):
-            found = await answer.json()
-            if priced:
-                assert (answer.status, found["value"]) == (200, "ek_1")
-                assert answer.headers["faregate-charge-usd"] == "3"
-            else:
-                assert (answer.status, found["error"]["code"]) == (404, "unpriced_model")
-                assert "past Faregate" in found["error"]["message"]
-                assert fake.refused == []
+        key = await asyncio.to_thread(house.tenant, "acme", "50")
+        talk_of = {"session": {"type": "realtime", "model": "gpt-realtime"}}
+        longer = {**talk_of, "expires_after": {"anchor": "created_at", "seconds": 7200}}
+        sdp = {"data": b"v=0", "headers": {"Content-Type": "application/sdp"}}
+        asked: list[tuple[str, dict[str, Any], int]] = [
+            (SECRETS, {"json": talk_of}, 70),
+            (SECRETS, {"json": longer}, 180),
+            ("/openai/v1/realtime/calls?model=gpt-realtime", sdp, 60),
+        ]
+        async with ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+            for path, body, _ in asked:
+                async with session.post(house.edge + path, **body) as answer:
+                    if priced:
+                        assert answer.status < 300, await answer.text()
+                    else:
+                        found = await answer.json()
+                        assert (answer.status, found["error"]["code"]) == (404, "unpriced_model")
+                        assert "past Faregate" in found["error"]["message"]
+        assert len(fake.refused) == (len(asked) if priced else 0)
+        assert (await asyncio.to_thread(house.settled, "acme"))["credits_held_micros"] == 0
+        charged = [-entry["amount_nanos"] for entry in await asyncio.to_thread(house.calls, "acme")]
+        assert charged == [minutes * 60_000_000 for _, _, minutes in reversed(asked)] * priced
