@@ -114,6 +114,7 @@ class Call:
         self.lot = ""
         self.work: Work | None = None
         self.observed: OpenWork | None = None
+        self.claimed: OwnedObject | None = None
 
 
 class End(Struct, frozen=True):
@@ -150,6 +151,8 @@ async def serve(head: Head, sink: Sink, doors: Doors) -> None:
             call.need = estimate(call.permit, date_of(call.started_at))
         if call.route.endpoint.objects.deletes:
             await later.may_delete(call.route, doors)
+        if call.route.endpoint.later is not None:
+            call.claimed = await later.claim(call.id, call.permit, doors)
     except Refused as refused:
         _ = await finish(call, End(Outcome.REFUSED, refused), doors)
         return
@@ -216,15 +219,11 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
     invoked = await invoke(call.head, permit, leave, call.need, doors.upstream, doors.ledger, doors.refusing)
     head = call.marks.head = doors.clock.monotonic()
     doors.metrics.ttfb.observe(head - sent, permit.route.integration.name)
+    own = owner(call, permit, doors)
+    if own is not None and call.claimed is not None and invoked.answer.status < 400:
+        await own([(call.claimed.kind, call.claimed.id)])
     call.relay = relay = begin_relay(
-        call.id,
-        permit,
-        invoked.answer,
-        invoked.splices,
-        call.sink,
-        doors.shared,
-        doors.clock,
-        owner(call, permit, doors),
+        call.id, permit, invoked.answer, invoked.splices, call.sink, doors.shared, doors.clock, own
     )
     await relay.run()
     if invoked.answer.status >= 400:
@@ -239,6 +238,8 @@ async def attempt(call: Call, permit: Permit, leave: Hold | FreeRoute, doors: Do
 async def finish(call: Call, end: End, doors: Doors) -> End:
     """End the call: price what was seen, settle it, and only then let the last byte go. Returns how it ended."""
     bill, receipt = None, None
+    if call.claimed is not None and call.work is None and not end.unseen:
+        await later.disclaim(call.claimed, doors)
     if call.work is not None and call.work.call == call.id:
         closed = await leave_work(call, call.work, doors)
         bill, receipt = (closed.bill, closed.receipt) if closed is not None else (None, None)

@@ -18,7 +18,7 @@ Work of which nothing can be known is released two days after the provider must 
 import logging
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from msgspec import Struct, structs
 
@@ -33,6 +33,7 @@ from proxy.ledger.work import Facts, OpenWork, Work, read_facts, write_facts
 from proxy.money import format_usd
 from proxy.pricing.formula import Prices
 from proxy.providers.endpoint import Endpoint
+from proxy.providers.endpoint import fill as parameters_filled
 from proxy.providers.integration import Integration
 from proxy.providers.json_path import matches
 from proxy.providers.later import Fate, Later, Results, fill, named
@@ -97,8 +98,36 @@ def makes_work(permit: Permit) -> Later | None:
     return later
 
 
+async def claim(call: str, permit: Permit, doors: Doors) -> OwnedObject | None:
+    """Take the name of work that no answer names, before it is asked for; None for all other work.
+
+    Raises Refused (malformed_request) if it was begun before: a second hold could not belong to the same work.
+    """
+    later, route = makes_work(permit), permit.route
+    if later is None or not later.at:
+        return None
+    name = parameters_filled(later.at, route.parameters)
+    mine = OwnedObject(route.integration.name, name, permit.holder.tenant.id, later.kind, call, doors.clock.now())
+    await doors.ledger.own([mine])
+    owned = await doors.directory.owned(mine.integration, name)
+    if owned is None or owned.call != call:
+        refuse(
+            Refusal.MALFORMED_REQUEST, f"This {later.kind} was begun before, and can be only once: make another one."
+        )
+    return mine
+
+
+async def disclaim(claimed: OwnedObject, doors: Doors) -> None:
+    """Give back the name of work that was not begun."""
+    try:
+        await doors.ledger.disown(claimed.integration, claimed.id)
+    except LedgerUnavailable as error:
+        _log.warning("%s of %s cannot be begun again: %s", claimed.id, claimed.integration, error)
+
+
 async def entrust(call: str, permit: Permit, later: Later, objects: Sequence[OwnedObject], doors: Doors) -> Work | None:
-    """Let the call's hold belong to the object that its answer names, before that is relayed; None if it names none.
+    """Let the call's hold belong to the object that its answer names (or that was claimed), before that is relayed;
+    None if it names none.
 
     Returns another call's work if the provider has given the same object to both.
     """
@@ -257,14 +286,14 @@ async def gather(
             return False
         if page is None:
             return True
-        target = f"{path}{'&' if '?' in path else '?'}{results.pages}={page}" if page else path
+        target = f"{path}{'&' if '?' in path else '?'}{results.pages}={quote(page, safe='')}" if page else path
         try:
             last = await ask(open_work, target, later, results.reader, doors, results.framing, answers)
         except Unseen as unseen:
             if unseen.gone and not page:
                 return False
             raise
-        page = dict(last.object_ids).get("page") if results.pages else None
+        page = last.next_page or None
     raise Unseen(f"its results have more than {PAGES_MAX} pages")
 
 

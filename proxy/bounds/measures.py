@@ -4,6 +4,7 @@ They bound a call before it is sent; and where the provider bills by them withou
 charged. A measure counts where the model has a rate of its own for its unit.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal
@@ -22,6 +23,9 @@ SPARSE_BYTES_PER_SECOND = 500
 
 USUAL_BYTES_PER_SECOND = 16_000
 """What such a recording is charged by: 128 kbit/s, more than most have, so that it is no more than there was."""
+
+
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 class Measure(Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,11 +158,19 @@ def _amount(body: Any, measure: Measure) -> tuple[Decimal, Decimal, bool]:
     elif measure.of == "items":
         count = sum(1 for _ in _values(body, measure))
     elif measure.of == "number":
-        numbers = [number for path in measure.at if (number := whole(body, path, least=0, most=WHOLE_MAX)) is not None]
+        numbers = [number for path in measure.at if (number := _number(body, path)) is not None]
         count = max(numbers, default=measure.absent)
     else:
         count = 1
     return Decimal(count), Decimal(count), True
+
+
+def _number(body: Any, path: str) -> int | None:
+    """Return the largest whole number at a path; some write theirs as text. Raises Refused."""
+    found = list(every(body, path))
+    if found and all(isinstance(value, str) and _DIGITS.fullmatch(value) for value in found):
+        return max(int(value) for value in found)
+    return whole(body, path, least=0, most=WHOLE_MAX)
 
 
 def _values(body: Any, measure: Measure) -> Iterator[Any]:

@@ -40,6 +40,7 @@ def make_later(endpoint: EndpointFile, find: Find) -> Later | None:
         tier=said.tier,
         look_s_most=said.look_s_most,
         asked=said.asked,
+        at=said.at,
     )
 
 
@@ -57,6 +58,8 @@ def make_many(endpoint: EndpointFile, find: Find) -> Many | None:
         upload=said.upload,
         where=said.where,
         url=said.url,
+        urls=said.urls,
+        shared_model=said.shared_model,
         tiers=said.tiers,
     )
 
@@ -68,22 +71,30 @@ def later_faults(endpoint: Endpoint) -> Iterator[str]:
         return
     if endpoint.free:
         yield "later: the route is free, so nothing is held that could end later; leave out free, or later"
-    if endpoint.reader is None or later.kind not in {each.kind for each in endpoint.reader.objects}:
+    named = {each.kind for each in endpoint.reader.objects} if endpoint.reader is not None else set()
+    if not later.at and later.kind not in named:
         yield f"later.kind: the route's reader finds no object of the kind {later.kind!r}; add it to its objects"
     if not later.done:
         yield "later.done: no word says that the work is done; list the provider's"
     if not later.reader.state:
         yield "later: its reader has no state, so the work would never be over; add state: [PATH]"
-    known = {"id", *endpoint.template.pattern.groupindex}
-    known |= {each.kind for each in endpoint.reader.objects} if endpoint.reader is not None else set()
-    yield from _lost("look", later.look, known)
+    here = set(endpoint.template.pattern.groupindex)
+    yield from _unknown("at", later.at, here)
+    yield from _lost("look", later.look, named | here | {"id"})
     if later.results is not None:
-        yield from _lost("results.path", later.results.path, known | {each.kind for each in later.reader.objects})
+        found = {each.kind for each in later.reader.objects}
+        yield from _lost("results.path", later.results.path, named | here | found | {"id"})
+        if later.results.pages and not later.results.reader.next_page:
+            yield "later.results.pages: its reader finds no next page; add next_page: PATH"
 
 
 def _lost(where: str, path: str, known: set[str]) -> Iterator[str]:
     if not path.startswith("/"):
         yield f"later.{where}: {path!r} is no path; it begins with /"
+    yield from _unknown(where, path, known)
+
+
+def _unknown(where: str, path: str, known: set[str]) -> Iterator[str]:
     for _, name, _, _ in Formatter().parse(path):
         if name and name not in known:
             yield f"later.{where}: {{{name}}} is unknown; use one of {', '.join(sorted(known))}"
@@ -96,8 +107,8 @@ def many_faults(endpoint: Endpoint) -> Iterator[str]:
         return
     if sum(bool(each) for each in (many.list, many.file, many.upload)) != 1:
         yield "many: it does not say where the requests are; set exactly one of list, file and upload"
-    if many.list and many.bound is None:
-        yield "many.bound: requests in the body need a bound; name one"
+    if many.list and (many.bound is None) is not bool(many.url):
+        yield "many.bound: requests in the body need a bound; name one, or the url at which their route is told"
     if many.upload and not (many.url and many.request):
         yield "many: nothing says what a line of an upload asks for; set url (its route) and request (what to send)"
     if bool(many.upload) != endpoint.free:

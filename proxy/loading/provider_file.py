@@ -65,6 +65,7 @@ class LaterFile(Struct, frozen=True, forbid_unknown_fields=True):
     tier: str | None = None
     look_s_most: Annotated[int, Meta(ge=1)] = 300
     asked: bool = False
+    at: str = ""
 
 
 class ManyFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +79,8 @@ class ManyFile(Struct, frozen=True, forbid_unknown_fields=True):
     upload: str = ""
     where: dict[str, str] = field(default_factory=dict)
     url: str = ""
+    urls: dict[str, str] = field(default_factory=dict)
+    shared_model: str = ""
     tiers: tuple[str, ...] = ("batch",)
 
 

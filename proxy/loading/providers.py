@@ -259,7 +259,9 @@ def _check_endpoint(endpoint: Endpoint) -> None:
 
 def _unread(endpoint: Endpoint) -> Iterator[str]:
     """Yield what a route wants of its answers that no reader finds."""
-    if endpoint.charge_by == "reported" and (endpoint.reader is None or endpoint.reader.cost is None):
+    results = endpoint.later.results if endpoint.later is not None else None
+    paid = results.reader if results is not None else endpoint.reader
+    if endpoint.charge_by == "reported" and (paid is None or paid.cost is None):
         yield "charge_by is 'reported', but its reader finds no cost; add cost: {at: ...} to the reader"
     if endpoint.objects.creates and endpoint.reader is None:
         yield "objects can only be recorded by a reader; name one"

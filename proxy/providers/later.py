@@ -25,8 +25,7 @@ class Fate(Enum):
 class Results(Struct, frozen=True):
     """Where each answer of the work stands, if the object itself does not hold them: a path, and who reads it.
 
-    `pages`, if there are several, is the parameter that asks for the next one; the answer names it as an object of the
-    kind `page`.
+    `pages`, if there are several, is the parameter that asks for the next one, which the reader finds (`next_page`).
     """
 
     path: str
@@ -39,11 +38,12 @@ class Later(Struct, frozen=True):
     """Work that a route's requests make, all or those that match `when`: the object of this `kind` that answers name.
 
     `look` is the path that tells how it is, asked with `headers` beside our key; braces hold `id`, or the kind of an
-    object that the answer named. `reader` reads that answer; its state is one of the words of `done` or `failed`, or
-    the work still runs. What was used stands there, or in the `results`, which count where there are any. `tier` is
-    what prices it, whatever the answers say. `deadline_s` is when the provider has ended it at the latest;
-    `look_s_most` the longest that it may go unseen. With `asked` only the request states what is used (its bound says
-    where), and that counts if the work is done.
+    object that the answer named, or a parameter of the route's path. `reader` reads that answer; its state is one of
+    the words of `done` or `failed`, or the work still runs. What was used stands there, or in the `results`, which
+    count where there are any. `tier` is what prices it, whatever the answers say. `deadline_s` is when the provider has
+    ended it at the latest; `look_s_most` the longest that it may go unseen. With `asked` only the request states what
+    is used (its bound says where), and that counts if the work is done. `at` names the work by the path's parameters,
+    in braces, where no answer does: it can be begun only once.
     """
 
     kind: str
@@ -58,6 +58,7 @@ class Later(Struct, frozen=True):
     tier: str | None = None
     look_s_most: int = 300
     asked: bool = False
+    at: str = ""
 
     def judge(self, reading: Reading) -> Fate:
         """Return how far the work has come that an answer tells of. What is not understood still runs."""

@@ -86,18 +86,23 @@ class _Surveyor:
 
     async def of_body(self) -> Lot:
         """Bound the requests in the body."""
-        many, bound = self._many, self._many.bound
-        if bound is None:
-            refuse(Refusal.INTERNAL_ERROR, "The requests of this batch have no bound.")
-        requests = first(self._permit.body, many.list)
+        many, body = self._many, self._permit.body
+        requests = first(body, many.list)
         if not isinstance(requests, list) or not requests:
             refuse(Refusal.MALFORMED_REQUEST, f"{many.list} must be a list of at least one request.")
+        shared = first(body, many.shared_model) if many.shared_model else None
+        url = many.url if many.url.startswith("/") else look(body, many.url)
         for number, element in enumerate(requests, start=1):
-            request = first(element, many.request)
+            where, request = f"Request {number}", first(element, many.request)
             if not isinstance(request, dict):
-                _wrong(f"Request {number}", f"{many.request or 'it'} must be an object")
+                _wrong(where, f"{many.request or 'it'} must be an object")
             model = first(request, many.model) if many.model else self._model_of_route()
-            await self._add(f"Request {number}", request, json.encode(request), bound, model)
+            if shared is not None and model not in (None, shared):
+                _wrong(where, f"it names another model than {many.shared_model} of the batch")
+            bound = self._bound(where, url, request) if many.url else many.bound
+            if bound is None:
+                refuse(Refusal.INTERNAL_ERROR, "The requests of this batch have no bound.")
+            await self._add(where, request, json.encode(request), bound, model or shared)
         return self._survey.lot()
 
     async def upload(self, head: Head) -> str:
@@ -127,21 +132,31 @@ class _Surveyor:
         if not isinstance(url, str) or not isinstance(request, dict):
             _wrong(where, f"it must have {many.url} (a path) and {many.request} (an object)")
         endpoint = self._endpoint(where, url)
+        bound = self._bound(where, url, request)
+        model = first(request, endpoint.model.body) if endpoint.model.body else None
+        await self._add(where, request, json.encode(request), bound, model or endpoint.model.fixed)
+
+    def _bound(self, where: str, url: Any, request: Mapping[str, Any]) -> BoundSpec:
+        """Return what bounds a request for a route. Raises Refused for what cannot be asked for, or not in a batch."""
+        endpoint = self._endpoint(where, url)
         for rule in endpoint.refuse:
             if matches(request, rule.when):
                 _wrong(where, rule.say)
-        if endpoint.later is not None and endpoint.later.when is not None and matches(request, endpoint.later.when):
-            _wrong(where, f"a request of a batch cannot ask for {endpoint.later.when.path}")
-        if endpoint.bound is not None:
-            model = first(request, endpoint.model.body) if endpoint.model.body else None
-            await self._add(where, request, json.encode(request), endpoint.bound, model or endpoint.model.fixed)
+        later = endpoint.later
+        if later is not None and (later.when is None or matches(request, later.when)):
+            wish = later.when.path if later.when is not None else f"a {later.kind}"
+            _wrong(where, f"a request of a batch cannot ask for {wish}")
+        if endpoint.bound is None:
+            refuse(Refusal.INTERNAL_ERROR, f"The endpoint {endpoint.name} is metered but has no bound.")
+        return endpoint.bound
 
-    def _endpoint(self, where: str, url: str) -> Endpoint:
-        """Return the metered route that a line is for. What many requests as one can ask for is a plain answer."""
-        integration = self._permit.route.integration
-        endpoint = next((e for e in integration.endpoints if e.method == "POST" and e.template.text == url), None)
+    def _endpoint(self, where: str, url: Any) -> Endpoint:
+        """Return the metered route that a request is for. What many requests as one can ask for is a plain answer."""
+        integration, urls = self._permit.route.integration, self._many.urls
+        path = urls.get(url, "") if urls and isinstance(url, str) else url
+        endpoint = next((e for e in integration.endpoints if e.method == "POST" and e.template.text == path), None)
         if endpoint is None or endpoint.free or endpoint.bound is None:
-            _wrong(where, f"{url[:80]!r} is no metered route of {integration.name} that a batch can use")
+            _wrong(where, f"{str(url)[:80]!r} is no metered route of {integration.name} that a batch can use")
         return endpoint
 
     async def _add(self, where: str, body: Mapping[str, Any], raw: bytes, bound: BoundSpec, model: Any) -> None:

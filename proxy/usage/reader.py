@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import DecodeError
+from msgspec import DecodeError, structs
 
 from proxy.money import Quantity
 from proxy.usage.expression import number_of
@@ -56,6 +56,7 @@ class Reader:
         self._size = 0
         self._seen = Seen()
         self._answers: list[Reading] = []
+        self._next_page = ""
         self._unparsed = False
         self._parsed = False
         self._before: Mapping[str, Quantity] = {}
@@ -144,7 +145,8 @@ class Reader:
         """Return what was seen so far."""
         unparsed = self._unparsed or (self._decoder is not None and self._decoder.failed)
         if self._plan.answers:
-            return add_up(self._answers, self.complete, unparsed)
+            added = add_up(self._answers, self.complete, unparsed)
+            return structs.replace(added, next_page=self._next_page) if self._next_page else added
         reading = measure(self._spec, self._seen, self.complete, unparsed)
         return grown(reading, self._before) if self._before else reading
 
@@ -254,6 +256,9 @@ class Reader:
         if self._plan.answers:
             for path in self._plan.answers:
                 self._answers += [self._answer(each) for each in find_all(path, document)]
+            if self._plan.next_page:
+                named = find_all(self._plan.next_page, document)
+                self._next_page = named[0] if named and type(named[0]) is str else ""
             return
         seen = self._seen
         before = seen.output_bytes

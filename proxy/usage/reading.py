@@ -13,7 +13,7 @@ class Reading(Struct, frozen=True):
 
     `model` is the answer's own name for what produced it, "" if it has none; `other_models` are billed beside it.
     `tier` and `region` are what served it, where prices may differ by them. `state` is the answer's word for how far
-    the work has come that it tells of.
+    the work has come that it tells of; `next_page` asks for more of its results, "" at their end.
     `reported`: the provider's own usage was seen and is valid; `final`: it was the last word, even if the answer was
     cut after it; `complete`: the answer's end was seen. `failed`: the answer says that it failed. `invalid`: its usage
     is absurd, so nothing of it is believed. `unparsed`: some of its bytes could not be read. `output_bytes` is the
@@ -39,6 +39,7 @@ class Reading(Struct, frozen=True):
     reported_cost: str = ""
     delivered: bool = False
     state: str = ""
+    next_page: str = ""
 
     @property
     def certainty(self) -> Certainty:

@@ -176,6 +176,7 @@ class Plan(Struct, frozen=True):
     part_model: tuple[Step, ...]
     cost: tuple[Step, ...]
     inside: tuple[Step, ...]
+    next_page: tuple[Step, ...] = ()
 
 
 class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -183,13 +184,14 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
 
     `roots` are where an answer stands in a document (`.` itself, or wrapped in an event); `model`, `tier`, `region`,
     `usage`, `counts` and `objects` are paths below them. `answers`, instead, names whole answers inside a document
-    (results of a batch): each is read by itself and all are added up. `output`, `failed`, `end` and `final` are paths
-    in the document, true where something stands that is not empty; `end_data` are stream data that are no JSON, and end
-    it. Streams of events that are `unmarked` have neither: they are over when the connection is. Without `final` any
-    usage is the last word. `state` are paths in the document, too: of the word for how far work that finishes later
-    has come. `details` maps a list in the usage object to the count it splits. With `adds` the usage objects of a
-    stream are of different calls, and are added up; else a later one replaces an earlier, field by field. `running`
-    units are reported for a whole session so far: each of its turns has used what they have grown by.
+    (results of a batch): each is read by itself and all are added up; `next_page` is where the document around them
+    says what to ask for to get more. `output`, `failed`, `end` and `final` are paths in the document, true where
+    something stands that is not empty; `end_data` are stream data that are no JSON, and end it. Streams of events that
+    are `unmarked` have neither: they are over when the connection is. Without `final` any usage is the last word.
+    `state` are paths in the document, too: of the word for how far work that finishes later has come. `details` maps a
+    list in the usage object to the count it splits. With `adds` the usage objects of a stream are of different calls,
+    and are added up; else a later one replaces an earlier, field by field. `running` units are reported for a whole session so far: each of
+    its turns has used what they have grown by.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
@@ -202,6 +204,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     units: dict[str, str | Sum] = {}
     roots: tuple[str, ...] = (".",)
     answers: tuple[str, ...] = ()
+    next_page: str = ""
     model: tuple[str, ...] = ()
     tier: Tier | None = None
     region: Region | None = None
@@ -256,6 +259,9 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             tree.add(steps, sink)
             for around in answers or ((),):
                 shape.require(around + steps)
+        next_page = parse_path(self.next_page) if self.next_page else ()
+        if next_page:
+            shape.require(next_page)
         return Plan(
             shape=shape,
             decoder=shape.decoder(),
@@ -266,6 +272,7 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
             part_model=parse_path(self.parts.model) if self.parts else (),
             cost=parse_path(self.cost.at) if self.cost else (),
             inside=parse_path(self.inside) if self.inside else (),
+            next_page=next_page,
         )
 
     def _rules(self) -> Iterator[Rule]:

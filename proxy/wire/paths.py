@@ -6,6 +6,7 @@
     [type=error|fatal]                     alternatives; at the start of a path: the document itself
     output[type=a,action.type=b].id        several conditions, on members at any depth
     [!type].text                           a member that is missing or null
+    [state.waiting!=0].id                  a member that is there, and is anything else
     assessments.*.usage                    every member of an object, whatever its name
     .                                      the document itself
 
@@ -36,11 +37,15 @@ class Every(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """One condition: the member at `path` is one of `values`; without values: it is there; `absent`: it is not."""
+    """One condition: the member at `path` is one of `values`; without values: it is there; `absent`: it is not.
+
+    With `other` it is there and is none of them.
+    """
 
     path: tuple[str, ...]
     values: frozenset[str]
     absent: bool
+    other: bool = False
 
     def holds(self, value: dict[str, Any]) -> bool:
         """Whether an object meets the condition."""
@@ -49,7 +54,9 @@ class Condition(Struct, frozen=True):
             found = found.get(name) if type(found) is dict else None
         if self.absent or not self.values:
             return (found is None) is self.absent
-        return (type(found) is str or type(found) is int) and str(found) in self.values
+        if type(found) is not str and type(found) is not int:
+            return False
+        return (str(found) in self.values) is not self.other
 
 
 class Where(Struct, frozen=True):
@@ -99,11 +106,11 @@ def parse_conditions(text: str) -> tuple[Condition, ...]:
     conditions = []
     for part in text.split(","):
         name, equals, values = part.partition("=")
-        absent = name.startswith("!")
-        path = tuple(name.removeprefix("!").split("."))
+        absent, other = name.startswith("!"), bool(equals) and name.endswith("!")
+        path = tuple((name[:-1] if other else name.removeprefix("!")).split("."))
         if not all(_NAME.fullmatch(each) for each in path) or (equals and (absent or not all(values.split("|")))):
-            raise ValueError(f"{part!r} is not a condition: name=value|value, name or !name")
-        conditions.append(Condition(path, frozenset(values.split("|")) if equals else frozenset(), absent))
+            raise ValueError(f"{part!r} is not a condition: name=value|value, name!=value|value, name or !name")
+        conditions.append(Condition(path, frozenset(values.split("|")) if equals else frozenset(), absent, other))
     return tuple(conditions)
 
 

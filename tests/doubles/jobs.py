@@ -10,7 +10,7 @@ from msgspec import structs
 
 from proxy.clock import MICROS_PER_SECOND
 from proxy.later import Look, look_after
-from proxy.providers.endpoint import Endpoint, ObjectRule
+from proxy.providers.endpoint import Endpoint, ObjectRule, RefuseRule
 from proxy.providers.later import Later, Results
 from proxy.providers.many import Many
 from proxy.providers.match import Match
@@ -45,14 +45,30 @@ BATCH = structs.replace(
     tier="fast",
     results=Results("/v1/files/{output}/content", RESULTS_READER, Framing.NDJSON),
 )
+PARTS = structs.replace(
+    JOB,
+    kind="part",
+    at="{job_id}/parts",
+    look="/v1/jobs/{job_id}",
+    when=None,
+    results=Results(
+        "/v1/jobs/{job_id}/results?size=2",
+        structs.replace(RESULTS_READER, answers=("data[].body",), next_page="more"),
+        pages="after",
+    ),
+)
+"""Parts of a job that was made before: their answer names nothing, and their results have pages."""
+
 HOUR_S = 3_600
+URLS = {"chat": "/v1/chat", "job": "/v1/jobs", "batch": "/v1/batches"}
 USAGE = {"prompt": 10, "completion": 3}
 """Costs what `scene.CHARGE` says."""
 
 
 def endpoints() -> list[Endpoint]:
     """Return the routes."""
-    chat = make_endpoint(objects=ObjectRule(creates=True))
+    no_logprobs = (RefuseRule(Match("logprobs", equals=True), "No logprobs."),)
+    chat = make_endpoint(objects=ObjectRule(creates=True), refuse=no_logprobs)
     free: dict[str, Any] = {"free": True, "bound": None, "stream": ""}
     tells = ObjectRule(at="job_id", tells=True, creates=True)
     makes = ObjectRule(creates=True)
@@ -62,6 +78,9 @@ def endpoints() -> list[Endpoint]:
         MODELS,
         ANSWER,
         make_endpoint("/v1/jobs", name="jobs", reader=JOB_READER, objects=makes, later=JOB),
+        make_endpoint(
+            "/v1/films", name="films", reader=JOB_READER, objects=makes, later=structs.replace(JOB, when=None)
+        ),
         make_endpoint("/v1/jobs/{job_id}", name="jobs/get", method="GET", objects=tells, **of_job),
         make_endpoint("/v1/jobs/{job_id}/cancel", name="jobs/cancel", json_body=False, objects=tells, **of_job),
         make_endpoint(
@@ -79,6 +98,33 @@ def endpoints() -> list[Endpoint]:
             objects=makes,
             later=BATCH,
             many=Many(list="requests", request="ask", model="model", bound=BOUND, tiers=("fast",)),
+        ),
+        make_endpoint(
+            "/v1/mixed-batches",
+            name="mixed-batches",
+            reader=JOB_READER,
+            bound=None,
+            objects=makes,
+            later=BATCH,
+            many=Many(
+                list="requests",
+                request="ask",
+                model="model",
+                url="route",
+                urls=URLS,
+                shared_model="model",
+                tiers=("fast",),
+            ),
+        ),
+        make_endpoint("/v1/empty-jobs", name="empty-jobs", objects=makes, **of_job),
+        make_endpoint(
+            "/v1/jobs/{job_id}/parts",
+            name="parts",
+            reader=JOB_READER,
+            bound=None,
+            objects=ObjectRule(at="job_id"),
+            later=PARTS,
+            many=Many(list="requests", request="ask", model="model", url="/v1/chat", tiers=("fast",)),
         ),
         make_endpoint("/v1/batches/{job_id}", name="batches/get", method="GET", objects=tells, **of_job),
         make_endpoint(

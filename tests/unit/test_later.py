@@ -19,6 +19,7 @@ from proxy.errors import LedgerUnavailable
 from proxy.later import Look
 from proxy.ledger.bill import read_bill
 from proxy.ledger.call import Outcome
+from proxy.upstream.door import Failure, UpstreamFailed
 
 HELD = 100 * 4_800  # the most of what `JobScene.post` asks for, but for its input
 
@@ -443,6 +444,87 @@ class TestBatches:
         assert sink.status in (400, 404)
         assert why in sink.sent.decode()
         assert scene.upstream.sent == []
+
+
+class TestParts:
+    """Work that no answer names: it has its name by the path, can be begun once, and its results come in pages."""
+
+    async def begin(self, scene: JobScene, said_: Any = None) -> Any:
+        return await scene.post("jobs/job-1/parts", said_ or said({}), requests=REQUESTS)
+
+    async def end(self, scene: JobScene) -> None:
+        assert await scene.look(job("failed"), said({"data": [], "more": None})) is Look.FAILED
+
+    @pytest.fixture(autouse=True)
+    async def made(self, scene: JobScene) -> None:
+        await scene.post("empty-jobs", job("empty"))
+
+    async def test_are_held_from_the_head_of_their_answer(self, scene: JobScene) -> None:
+        sink = await self.begin(scene)
+        assert (sink.status, sink.sent) == (200, b"{}")
+        assert await held(scene) > 2 * 10 * 4_800
+        assert scene.waited.open.work.object == "job-1/parts"
+        assert scene.trail.steps.index("entrusted job-1/parts") < len(scene.trail.steps) - 1
+        await self.end(scene)
+
+    async def test_are_charged_over_all_pages(self, scene: JobScene) -> None:
+        await self.begin(scene)
+        page = said({"data": [result(prompt=4, completion=1), {"body": None}], "more": "a+b=="})
+        last = said({"data": [result(prompt=6, completion=2)], "more": None})
+        assert await scene.look(job("done"), page, last) is Look.DONE
+        assert await scene.money() == (CHARGE, 0, 1, 0)
+        asked_for = [request.target for request, _ in scene.upstream.sent[-3:]]
+        assert asked_for == [
+            "/v1/jobs/job-1",
+            "/v1/jobs/job-1/results?size=2",
+            "/v1/jobs/job-1/results?size=2&after=a%2Bb%3D%3D",
+        ]
+
+    async def test_whose_second_page_is_gone_are_read_again(self, scene: JobScene) -> None:
+        await self.begin(scene)
+        page = said({"data": [result(**USAGE)], "more": "x"})
+        assert await scene.look(job("done"), page, job(status=404)) is Look.UNKNOWN
+        assert await held(scene) > 0
+        assert await scene.look(job("done"), said({"data": [result(**USAGE)]})) is Look.DONE
+        assert await scene.money() == (CHARGE, 0, 1, 0)
+
+    async def test_cannot_be_begun_twice_not_even_when_they_are_over(self, scene: JobScene) -> None:
+        await self.begin(scene)
+        sent, before = len(scene.upstream.sent), await held(scene)
+        for over in (False, True):
+            sink = await self.begin(scene)
+            assert (sink.status, b"was begun before" in sink.sent) == (400, True)
+            assert len(scene.upstream.sent) == sent
+            assert await held(scene) == (0 if over else before)
+            if not over:
+                await self.end(scene)
+                sent = len(scene.upstream.sent)
+
+    async def test_two_at_the_same_moment_are_one(self, scene: JobScene) -> None:
+        body = {"requests": REQUESTS}
+        head = asked("/acme/v1/jobs/job-1/parts")
+        await asyncio.gather(scene.play(body=body, head=head), scene.play(said({}), body=body, head=head))
+        await scene.quiet()
+        assert len(await scene.books.holds()) == 1
+        await self.end(scene)
+
+    async def test_that_were_refused_can_be_begun_again(self, scene: JobScene) -> None:
+        assert (await self.begin(scene, said({"error": {"message": "full"}}, 400))).status == 400
+        assert (await self.begin(scene)).status == 200
+        await self.end(scene)
+
+    async def test_that_may_have_been_begun_cannot_be_begun_again(self, scene: JobScene) -> None:
+        lost = UpstreamFailed(Failure.NO_ANSWER, sent=True)
+        head = asked("/acme/v1/jobs/job-1/parts")
+        assert (await scene.played(lost, body={"requests": REQUESTS}, head=head)).status == 504
+        assert (await self.begin(scene)).status == 400
+
+    async def test_that_the_wallet_cannot_hold_can_be_begun_later(self, scene: JobScene) -> None:
+        many = [{"ask": {**REQUESTS[0]["ask"], "max_tokens": 900}}] * 10_000
+        sink = await scene.post("jobs/job-1/parts", said({}), requests=many)
+        assert sink.status == 402
+        assert (await self.begin(scene)).status == 200
+        await self.end(scene)
 
 
 async def test_what_is_over_is_said_in_one_line(scene: JobScene, caplog: pytest.LogCaptureFixture) -> None:

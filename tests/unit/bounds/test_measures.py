@@ -77,8 +77,10 @@ def test_pieces_and_numbers() -> None:
     assert measure(body, unit="images", of="number", at=("n", "steps")).quantity == 4
     assert measure({}, unit="images", of="number", at=("n",), absent=2).quantity == 2
     assert measure(body, unit="images", of="call", each="7").quantity == 7
-    with pytest.raises(Refused):
-        measure({"n": "3"}, unit="images", of="number", at=("n",))
+    assert measure({"n": "12"}, unit="images", of="number", at=("n",)).quantity == 12
+    for odd in ("many", "-3", "", "1.5", "9" * 10, True, ["3", 4]):
+        with pytest.raises(Refused):
+            measure({"n": odd}, unit="images", of="number", at=("n",))
 
 
 def test_a_unit_without_a_rate_of_its_own_does_not_count() -> None:

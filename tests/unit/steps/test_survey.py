@@ -98,6 +98,49 @@ async def test_a_line_that_could_not_be_sent_by_itself_is_refused(scene: JobScen
     assert scene.upstream.sent == []
 
 
+ASK = {"messages": [{"content": "Why?"}], "max_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"route": "chat", "requests": [{"ask": ASK}]}, "name a model"),
+        ({"route": "chat", "model": "m-1", "requests": [{"ask": {**ASK, "model": "m-2"}}]}, "another model than model"),
+        ({"route": "/v1/chat", "model": "m-1", "requests": [{"ask": ASK}]}, "'/v1/chat' is no metered route"),
+        ({"model": "m-1", "requests": [{"ask": ASK}]}, "'None' is no metered route"),
+        ({"route": ["chat"], "model": "m-1", "requests": [{"ask": ASK}]}, "no metered route"),
+        ({"route": "batch", "model": "m-1", "requests": [{"ask": ASK}]}, "no metered route"),
+        ({"route": "job", "model": "m-1", "requests": [{"ask": {**ASK, "later": True}}]}, "cannot ask for later"),
+    ],
+)
+async def test_requests_for_a_route_that_the_batch_names(scene: JobScene, body: dict[str, Any], why: str) -> None:
+    sink = await scene.played(job(), body=body, head=asked("/acme/v1/mixed-batches"))
+    assert sink.status == 400
+    assert why in json.loads(sink.sent)["error"]["message"]
+    assert scene.upstream.sent == []
+
+
+async def test_requests_without_a_model_have_that_of_their_batch(scene: JobScene) -> None:
+    body = {"route": "chat", "model": "m-1", "requests": [{"ask": ASK}, {"ask": {**ASK, "model": "m-1"}}]}
+    sink = await scene.played(job(), body=body, head=asked("/acme/v1/mixed-batches"))
+    assert sink.status == 200
+    [hold] = await scene.books.holds()
+    assert (hold.model, 2 * 10 * 4_800 < hold.wallet_nanos < 2 * 200 * 4_800) == ("m-1", True)
+    await scene.look(job("failed"))
+
+
+async def test_what_a_route_refuses_is_refused_in_a_batch(scene: JobScene) -> None:
+    line = {**LINE, "ask": {**LINE["ask"], "logprobs": True}}
+    assert b"Line 1 of the batch cannot be taken: No logprobs" in (await upload(scene, line)).sent
+    requests = [{"ask": LINE["ask"]}, {"ask": line["ask"]}]
+    sink = await scene.played(job(), body={"route": "chat", "requests": requests}, head=asked("/acme/v1/mixed-batches"))
+    assert b"Request 2 of the batch cannot be taken: No logprobs" in sink.sent
+
+
+async def test_work_that_finishes_later_is_no_part_of_a_batch(scene: JobScene) -> None:
+    assert b"cannot ask for a job" in (await upload(scene, {**LINE, "url": "/v1/films"})).sent
+
+
 async def test_a_form_that_cannot_be_read_is_refused(scene: JobScene) -> None:
     assert b"no end" in (await upload(scene, body=b"--b\r\nhello")).sent
     assert b"no field 'file'" in (await upload(scene, LINE, field="other")).sent
