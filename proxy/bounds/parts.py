@@ -10,9 +10,11 @@ T = TypeVar("T")
 
 
 def matches(part: Any, where: Mapping[str, str | None]) -> bool:
-    """Tell whether a part has each value wanted (globs); None wants any value but null."""
+    """Tell whether a part has each value wanted (globs, of text and of true and false); None wants any but null."""
     for path, wanted in where.items():
         value = first(part, path)
+        if isinstance(value, bool):
+            value = "true" if value else "false"
         if value is None or (wanted is not None and not (isinstance(value, str) and fnmatchcase(value, wanted))):
             return False
     return True

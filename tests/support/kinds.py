@@ -291,11 +291,16 @@ KINDS = (
     Kind(
         name="transcript",
         integration="assemblyai",
-        begin=(("/v2/transcript", {"audio_url": "https://a.example/a.mp3", "speech_models": ["universal-2"]}),),
+        begin=(
+            (
+                "/v2/transcript",
+                {"audio_url": "https://a.example/a.mp3", "speech_models": ["universal-2"], "speaker_labels": True},
+            ),
+        ),
         look="/v2/transcript/{id}",
         routes=((r"/v2/transcript" + _ONE, _transcript),),
-        usage={"audio_seconds": 61},
-        cost=2_541_667,
+        usage={"audio_seconds": 61, "diarized_seconds": 61},
+        cost=2_541_667 + 338_889,
     ),
     Kind(
         name="prediction",

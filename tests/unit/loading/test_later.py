@@ -2,10 +2,12 @@
 
 import pytest
 
+from proxy.loading.catalogue import load_catalogue
 from proxy.loading.providers import Provider, load_providers
 from proxy.loading.shipped import shipped
 from proxy.providers.endpoint import Endpoint
 
+CATALOGUE = load_catalogue()
 SHIPPED = load_providers(shipped("config") / "providers")
 
 
@@ -36,6 +38,33 @@ def test_every_work_can_be_seen_by_its_owner_and_costs_him_no_more_for_that(prov
         tells = [each for each in provider.endpoints if each.objects.tells and each.method == "GET"]
         readers = [each.reader for each in tells if each.free]
         assert made.later.reader in readers, (provider.name, made.name)
+
+
+@pytest.mark.parametrize("provider", SHIPPED.values(), ids=lambda provider: provider.name)
+def test_what_nobody_can_meter_is_refused_until_it_is_priced_by_the_call(provider: Provider) -> None:
+    for each in provider.endpoints:
+        if each.unpriced:
+            assert CATALOGUE.card.find(provider.name, each.model.fixed) is None, (provider.name, each.name)
+            assert each.bound is not None
+            assert [measure.unit for measure in each.bound.measures] == ["requests"]
+            assert "Faregate cannot meter" in each.unpriced
+
+
+@pytest.mark.parametrize("provider", SHIPPED.values(), ids=lambda provider: provider.name)
+def test_what_a_batch_may_ask_for_is_there_and_its_results_can_be_read(provider: Provider) -> None:
+    """A route that the results of a batch do not report would be free in one."""
+    posted = {each.template.text: each for each in provider.endpoints if each.method == "POST"}
+    for made in provider.endpoints:
+        if made.many is not None and made.many.urls:
+            for path in made.many.urls.values():
+                assert posted[path].bound is not None, (provider.name, path)
+                assert not posted[path].free
+                assert posted[path].takes is None, "a batch has no files"
+        if made.many is not None and not made.free:
+            assert made.later is not None
+            assert made.later.results is not None
+            assert made.later.tier == "batch"
+            assert set(made.later.results.reader.units) >= {"input_tokens", "output_tokens"}
 
 
 @pytest.mark.parametrize("provider", SHIPPED.values(), ids=lambda provider: provider.name)
