@@ -1,5 +1,6 @@
 """Batches and background answers through the official SDKs, and what the ledger has of them in the end."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.house import House
+from support.kinds import KINDS, Maker
 from support.sdk import SCRIPT_S, SCRIPTS, interpreter
 from support.upstream import upstream
 from support.worker import Worker
@@ -17,10 +19,11 @@ pytestmark = pytest.mark.sdk
 PATIENCE_S = 20.0
 
 
-def drive(house: House, key: str, *, begin: bool) -> dict[str, Any]:
+def drive(house: House, key: str, *, begin: bool, of: str = "latest", **more: Any) -> dict[str, Any]:
+    script = {"latest": "later_calls.py", "services": "later_services_calls.py", "chat": "later_chat_calls.py"}[of]
     done = subprocess.run(
-        [str(interpreter("latest")), str(SCRIPTS / "later_calls.py")],
-        input=json.dumps({"edge": house.edge, "key": key, "begin": begin}),
+        [str(interpreter(of)), str(SCRIPTS / script)],
+        input=json.dumps({"edge": house.edge, "key": key, "begin": begin, **more}),
         capture_output=True,
         text=True,
         timeout=SCRIPT_S,
@@ -72,6 +75,56 @@ def test_what_finishes_later_is_charged_once_when_its_sdk_has_seen_it(tmp_path: 
             assert charged["batches"]["charge_nanos"] == charged["responses"]["charge_nanos"], "two at half the price"
             assert house.cli("ledger", "verify")["ok"] is True
             assert house.cli("balance", "acme")["credits_held_micros"] == 0
+        finally:
+            status = house.stop()
+        assert status == 0, house.log
+
+
+MORE = {kind.name: kind for kind in KINDS if kind.name in ("transcript", "prediction", "groq", "mistral")}
+
+
+def test_transcripts_predictions_and_batches_of_others_are_driven_by_their_own_sdks(tmp_path: Path) -> None:
+    makers = {name: Maker(kind) for name, kind in MORE.items()}
+    with contextlib.ExitStack() as stack:
+        running = {maker.kind.integration: stack.enter_context(upstream(maker)) for maker in makers.values()}
+        chosen = {name: {"api_key": "sk-of-the-operator", "upstream": each.origin} for name, each in running.items()}
+        house = House(tmp_path, chosen, {"limits": {"later_first_look_s": 0.5}}).start()
+        try:
+            keys = {"key": house.tenant("acme"), "other": house.tenant("other")}
+            begun = {
+                **drive(house, of="services", begin=True, names={}, **keys),
+                **drive(house, of="chat", begin=True, names={}, **keys),
+            }
+            assert {name: state for name, (_, state) in begun.items()} == {
+                "transcript": "queued",
+                "prediction": "processing",
+                "groq": "queued",
+                "mistral": "RUNNING",
+            }
+            names = {name: each[0] for name, each in begun.items()}
+            for maker in makers.values():
+                maker.state = "completed"
+            shown = drive(house, of="services", begin=False, names=names, **keys)
+            assert "that this account did not create here" in shown.pop("strangers transcript")
+            assert shown == {
+                "transcript": ["completed", 61],
+                "prediction": ["succeeded", {"predict_time": 2.5}],
+                "strangers prediction": 404,
+            }
+            assert drive(house, of="chat", begin=False, names=names, **keys) == {
+                "groq": ["completed", 2],
+                "mistral": ["SUCCESS", 2],
+                "strangers groq": 404,
+                "strangers mistral": 404,
+            }
+            house.settled("acme", PATIENCE_S)
+            charged = {entry["call"]["endpoint"]: entry["call"] for entry in house.calls("acme")}
+            assert {call["integration"]: call["usage"] for call in charged.values()} == {
+                kind.integration: dict(kind.usage) for kind in MORE.values()
+            }
+            assert len(house.calls("acme")) == len(MORE)
+            assert house.calls("other") == []
+            assert house.cli("ledger", "verify")["ok"] is True
         finally:
             status = house.stop()
         assert status == 0, house.log

@@ -64,15 +64,17 @@ class Maker:
                 if name is None:
                     self.made += line == f"POST {self.kind.begin[0][0]}"
                     name = self.name
-                connection.sendall(json_answer(_text(say(name, self.state if name == self.name else "completed"))))
+                connection.sendall(_answer(say(name, self.state if name == self.name else "completed")))
                 return
         connection.sendall(json_answer(b'{"error": {"message": "no such"}}', "404 Not Found"))
 
 
-def _text(document: Any) -> bytes:
+def _answer(document: Any) -> bytes:
+    """Return a JSON answer, or for a list a file with a line for each, as providers send theirs."""
     if isinstance(document, list):
-        return b"".join(json.dumps(each).encode() + b"\n" for each in document)
-    return json.dumps(document).encode()
+        lines = b"".join(json.dumps(each).encode() + b"\n" for each in document)
+        return json_answer(lines).replace(b"application/json", b"application/octet-stream", 1)
+    return json_answer(json.dumps(document).encode())
 
 
 def form(content: bytes) -> bytes:
@@ -130,7 +132,9 @@ def _openai_batch(name: str, integration: str, base: str, url: str, model: str, 
 def _mistral(name: str, state: str) -> Any:
     word = {"queued": "RUNNING", "completed": "SUCCESS", "failed": "FAILED"}[state]
     output = f"out-{name}" if state == "completed" else None
-    return {"id": name, "object": "batch", "status": word, "output_file": output, "succeeded_requests": 2}
+    counts = {"total_requests": 2, "completed_requests": 2, "succeeded_requests": 2, "failed_requests": 0}
+    known = {"id": name, "object": "batch", "endpoint": "/v1/chat/completions", "input_files": ["in"], "errors": []}
+    return {**known, "created_at": 1, "status": word, "output_file": output, **counts}
 
 
 def _xai_batch(name: str, state: str) -> Any:
@@ -171,22 +175,20 @@ def _response(name: str, state: str) -> Any:
 
 
 def _transcript(name: str, state: str) -> Any:
+    known = {"id": name, "audio_url": "https://a.example/a.mp3", "error": None}
     if state == "completed":
-        return {
-            "id": name,
-            "status": "completed",
-            "audio_duration": 61,
-            "speech_model_used": "universal-2",
-            "error": None,
-        }
-    error = "Download error" if state == "failed" else None
-    return {"id": name, "status": "error" if error else "queued", "audio_duration": None, "error": error}
+        return {**known, "status": "completed", "audio_duration": 61, "speech_model_used": "universal-2"}
+    if state == "failed":
+        return {**known, "status": "error", "audio_duration": None, "error": "Download error"}
+    return {**known, "status": "queued", "audio_duration": None}
 
 
 def _prediction(name: str, state: str) -> Any:
     word = {"queued": "processing", "completed": "succeeded", "failed": "failed"}[state]
     metrics = {"predict_time": 2.5} if state == "completed" else None
-    return {"id": name, "model": "stability-ai/sdxl", "status": word, "metrics": metrics, "error": None}
+    known = {"id": name, "model": "stability-ai/sdxl", "version": "v1", "input": {}, "output": None, "logs": None}
+    times = dict.fromkeys(("created_at", "started_at", "completed_at"), "2026-11-21T08:00:00Z")
+    return {**known, **times, "status": word, "metrics": metrics, "error": None, "urls": {}}
 
 
 _ONE = r"(/(?P<id>[\w-]+))?$"
