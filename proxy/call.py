@@ -250,8 +250,9 @@ async def finish(call: Call, end: End, doors: Doors) -> End:
         except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
             _log.exception("call %s cannot be priced", call.id)
             end = broken()
-        unseen = call.work is None and (end.unseen or (bill is not None and bill.certainty is Certainty.NONE))
-        ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, unseen=unseen)
+        ending = Ending(
+            record_of(call, end, doors), doors.ids.new("led"), bill, unseen=call.work is None and unseen(end, bill)
+        )
         try:
             receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks, doors.metrics.count_late)
             if receipt is None:
@@ -342,6 +343,13 @@ def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
     if end.fault is not None and not call.sink.started:
         return None  # the caller is told of an error instead, and errors cost nothing
     return price_call(permit, held, reading, input_at_least=stopped)
+
+
+def unseen(end: End, bill: Bill | None) -> bool:
+    """Tell whether the provider may bill more than was priced: it may, unless it has said itself what it bills."""
+    if bill is None:
+        return end.unseen
+    return bill.certainty is not Certainty.EXACT and (end.unseen or not bill.by_report)
 
 
 def gone(call: Call) -> bool:

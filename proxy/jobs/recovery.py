@@ -1,7 +1,8 @@
 """Recovery: what a worker that died has left behind is ended by evidence, before anything new is let in.
 
 Journalled endings are exact and are settled as they stand. A hold with a checkpoint is charged what was seen, up to the
-hold. A hold without one saw nothing, and costs the tenant nothing. What may have been used beyond that is exposure.
+hold, unless the provider's own last word was seen. A hold without one saw nothing, and costs the tenant nothing. What
+may have been used beyond that is exposure.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from proxy.ledger.call import CallRecord, Ending, NoHold, Outcome
 from proxy.ledger.hold import Hold
 from proxy.metrics import Metrics
 from proxy.store.doors import Ledger
+from proxy.usage.certainty import Certainty
 
 TOGETHER = 200
 """Orphans that are ended at a time, so that they share commits."""
@@ -90,4 +92,5 @@ def by_evidence(hold: Hold, now: int, entry_id: str) -> Ending:
         ended_at=now,
     )
     bill = read_bill(hold.evidence) if hold.evidence else None
-    return Ending(record, entry_id, bill, unseen=True, reason="recovered")
+    unseen = bill is None or bill.certainty is not Certainty.EXACT
+    return Ending(record, entry_id, bill, unseen=unseen, reason="recovered")

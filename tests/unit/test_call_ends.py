@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles.acme import USAGE_FRAME, delta
+from doubles.acme import DONE, USAGE_FRAME, delta
 from doubles.books import StillClock
 from doubles.scene import (
     CHARGE,
-    COST,
     CUT,
     INPUT_CHARGE,
     INPUT_COST,
@@ -97,6 +96,15 @@ EXITS = {
     "answered without usage or output": Exit(
         Outcome.ANSWERED, Told(200, "whole"), lambda: whole(b'{"id": "a"}'), charge=0, exposed=True
     ),
+    "answered without usage": Exit(
+        Outcome.ANSWERED,
+        Told(200, "whole"),
+        lambda: streamed(delta("hello"), DONE),
+        charge=SEEN_CHARGE,
+        seen=SEEN_COST,
+        exposed=True,
+        stream=True,
+    ),
     "error of the provider": Exit(
         Outcome.UPSTREAM_ERROR, Told(500, "whole"), lambda: whole(b'{"error": "mine"}', status=500)
     ),
@@ -142,8 +150,6 @@ EXITS = {
         Told(200, "cut", "upstream_unreachable"),
         lambda: streamed(delta("hello"), USAGE_FRAME, CUT),
         charge=CHARGE,
-        seen=COST,
-        exposed=True,
         stream=True,
     ),
     "stalled": Exit(

@@ -94,6 +94,14 @@ async def test_a_checkpoint_is_charged_and_the_rest_of_its_hold_is_exposure() ->
     assert (exposure.nanos, exposure.reason, exposure.at_most) == (hold.cost_nanos - 50 * 1_000, "recovered", True)
 
 
+async def test_a_checkpoint_with_the_providers_last_word_leaves_nothing_to_expose() -> None:
+    store = await died_with(2)
+    store.checkpoint(make_id("call", 2), write_bill(make_bill(TENANT.id, 2, {"input_tokens": 50})))
+    assert await recover(store, Paper(), HandClock(), Numbers(), Metrics()) == Recovered(0, 1, 0)
+    assert await balances(store) == (CREDIT - CHARGE, 0)
+    assert not await store.exposures(10)
+
+
 async def test_a_hold_that_saw_nothing_costs_the_tenant_nothing() -> None:
     store = await died_with(3)
     (hold,) = await store.open_holds(store.epoch)
