@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests wait for processes and disks more than they compute, so more of them than cores may run at once.
 TESTERS ?= 3
+# How often `make rig` kills the server, and from which seed everything is rolled.
+KILLS ?= 100
+SEED ?= 1
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format bench rig clean
 
 run: $(STAMP)
 	@$(BIN)/faregate demo
@@ -29,6 +32,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.json_call
+
+rig: $(STAMP)
+	@cd tests && ../$(BIN)/python -m rig --kills $(KILLS) --seed $(SEED) $(RIG)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,17 @@ def free_port() -> int:
 
 @dataclass
 class House:
-    """A `faregate serve` in a folder of its own. It can be killed and started again on the same files."""
+    """A `faregate serve` in a folder of its own. It can be killed and started again on the same files.
+
+    `prefix` is the beginning of the command that starts it.
+    """
 
     folder: Path
     providers: Mapping[str, Mapping[str, str]]
     settings: Mapping[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     operator_port: int = field(default_factory=free_port)
+    prefix: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,7 +68,11 @@ class House:
         (self.folder / "faregate.yaml").write_text(json.dumps(config))
         log = (self.folder / "log.txt").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", "serve"], cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            [*self.prefix, sys.executable, "-m", "proxy", "serve"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=log,
+            stderr=log,
         )
         log.close()
         deadline = time.monotonic() + READY_WITHIN_S
