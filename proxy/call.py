@@ -244,15 +244,17 @@ async def finish(call: Call, end: End, doors: Doors) -> End:
         closed = await leave_work(call, call.work, doors)
         bill, receipt = (closed.bill, closed.receipt) if closed is not None else (None, None)
     elif call.held is not None and call.permit is not None:
-        ending_at = call.marks.ending = doors.clock.monotonic()
+        ending_at, exposed = doors.clock.monotonic(), 0
+        call.marks.ending = ending_at
         try:
             bill = bill_of(call, call.permit, call.held, end)
+            if call.relay is not None and call.relay.status >= 400:
+                exposed = billed_error(call.permit, call.held, call.relay)
         except Exception:  # noqa: BLE001  # a bill that cannot be made must not keep the hold from ending
             _log.exception("call %s cannot be priced", call.id)
             end = broken()
-        ending = Ending(
-            record_of(call, end, doors), doors.ids.new("led"), bill, unseen=call.work is None and unseen(end, bill)
-        )
+        unsure = call.work is None and unseen(end, bill)
+        ending = Ending(record_of(call, end, doors), doors.ids.new("led"), bill, exposed=exposed, unseen=unsure)
         try:
             receipt = await settle(ending, doors.ledger, doors.journal, doors.tasks, doors.metrics.count_late)
             if receipt is None:
@@ -343,6 +345,12 @@ def bill_of(call: Call, permit: Permit, held: Hold, end: End) -> Bill | None:
     if end.fault is not None and not call.sink.started:
         return None  # the caller is told of an error instead, and errors cost nothing
     return price_call(permit, held, reading, input_at_least=stopped)
+
+
+def billed_error(permit: Permit, held: Hold, relay: Relayed) -> int:
+    """Return what an error costs whose provider reports usage with it. No tenant is charged for errors."""
+    reading = relay.reading()
+    return price_call(permit, held, reading).upstream_cost_nanos if reading.reported else 0
 
 
 def unseen(end: End, bill: Bill | None) -> bool:

@@ -101,8 +101,11 @@ class Relay:
         return self._final
 
     def news(self) -> Reading | None:
-        """Return what was seen so far if that is more than at the last asking: what a checkpoint keeps."""
-        if self._reader is None or not self._unseen:
+        """Return what was seen so far if that is more than at the last asking: what a checkpoint keeps.
+
+        Of an error nothing is: nobody would be charged for it.
+        """
+        if self._reader is None or not self._unseen or self.status >= 400:
             return None
         self._unseen = False
         return self._reader.snapshot()
@@ -241,7 +244,7 @@ def begin_relay(
     headers = downward(answer.headers)
     encoding = value_of(answer.headers, "content-encoding")
     content_type = value_of(answer.headers, "content-type")
-    spec = permit.route.endpoint.reader if answer.status < 400 else None
+    spec = permit.route.endpoint.reader
     declared = permit.route.endpoint.framing if permit.streamed else None
     framing = framing_of(content_type, permit.streamed, declared, binary=spec is not None and spec.binary)
     decoder = remover = None
@@ -252,7 +255,9 @@ def begin_relay(
             headers = without(headers, "content-encoding")
     reader = None
     if spec is not None:
-        reader = Reader(spec, framing, encoding or None, textual=spec.binary and textual(content_type))
+        # An error makes nothing, but it may say what the provider bills for it, whatever was asked for.
+        own, form = (own, framing) if answer.status < 400 else (None, Framing.JSON)
+        reader = Reader(spec, form, encoding or None, textual=spec.binary and textual(content_type))
         if spec.headers:
             reader.see_headers(answer.headers)
     headers.append(("faregate-call-id", call))

@@ -171,7 +171,7 @@ def test_providers_that_do_not_begin_an_answer_are_timed_out(rig: Rig) -> None:
 def test_an_error_is_relayed_as_it_came_and_costs_nothing(
     rig: Rig, account: Account, shape: Shape, status: str
 ) -> None:
-    body = b'{"error": {"message": "the provider\'s own words", "type": "x"},  "usage": {"prompt_tokens": 9}}'
+    body = b'{"error": {"message": "the provider\'s own words", "type": "x"},  "usage": null}'
     rig.says(json_answer(body, status, Retry_After="7", X_Request_Id="req-1", X_RateLimit_Remaining="0"))
     for stream in (False, True):
         answer = rig.ask(shape, account, stream=stream)
@@ -181,6 +181,20 @@ def test_an_error_is_relayed_as_it_came_and_costs_nothing(
         assert not {"faregate-refusal", "faregate-charge-usd"} & answer.headers.keys()
         assert answer.headers["faregate-call-id"]
     uncharged(rig, account, "upstream_error", exposed=False, calls=2)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@EVERY
+def test_an_error_that_reports_usage_costs_nothing_and_is_exposed_by_it(
+    rig: Rig, account: Account, shape: Shape, stream: bool
+) -> None:
+    body = json.dumps({"error": {"message": "too late"}, **shape.answer}).encode()
+    rig.says(json_answer(body, "500 Oh"))
+    answer = rig.ask(shape, account, stream=stream)
+    assert (answer.status, answer.body) == (500, body)
+    assert rig.desk.settled(account) == []
+    [exposure] = rig.desk.exposures(account)
+    assert (exposure["exposure_nanos"], exposure["at_most"]) == (shape.cost_nanos, False)
 
 
 @pytest.mark.parametrize("retry_after", ["30", "Wed, 21 Oct 2026 07:28:00 GMT", "0.5"])

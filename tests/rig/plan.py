@@ -34,6 +34,7 @@ class Ends(StrEnum):
     CUT = "cut"
     RESET = "reset"
     REFUSED = "refused"
+    BILLED = "refused and billed"
 
 
 class Does(StrEnum):
@@ -112,7 +113,7 @@ def cost_nanos(tokens_in: int, tokens_out: int) -> int:
 def make_plan(name: str, dice: random.Random) -> Plan:
     """Roll one call."""
     does = dice.choices(list(Does), weights=(62, 16, 10, 8, 4))[0]
-    ends = dice.choices(list(Ends), weights=(72, 6, 9, 8, 5))[0]
+    ends = dice.choices(list(Ends), weights=(70, 6, 9, 8, 5, 2))[0]
     stream = does is Does.READS_NOTHING or dice.random() < 0.6
     return Plan(
         name=name,

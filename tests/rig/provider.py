@@ -128,8 +128,12 @@ async def pieces(plan: Plan, bill: Bill) -> AsyncIterator[bytes]:
     """Generate an answer; `bill` keeps up with what was generated."""
     await asyncio.sleep(plan.think_ms / 1000)
     bill.output = plan.hidden
-    if plan.ends is Ends.REFUSED:
-        body = b'{"error": {"message": "busy", "type": "server_error", "code": null, "param": null}}'
+    if plan.ends in (Ends.REFUSED, Ends.BILLED):
+        told: dict[str, object] = {"error": {"message": "busy", "type": "server_error", "code": None, "param": None}}
+        if plan.ends is Ends.BILLED:
+            told |= {"model": plan.name, "usage": usage_of(plan)}
+            bill.output = plan.output
+        body = json.dumps(told).encode()
         yield head("503 Busy", "application/json", f"Content-Length: {len(body)}") + body
         return
     if plan.stream:

@@ -12,6 +12,7 @@ from doubles.acme import DONE, USAGE_FRAME, delta
 from doubles.books import StillClock
 from doubles.scene import (
     CHARGE,
+    COST,
     CUT,
     INPUT_CHARGE,
     INPUT_COST,
@@ -296,3 +297,12 @@ async def test_a_stream_that_breaks_off_says_why_as_its_provider_would(scene: Sc
         "code": "upstream_unreachable",
         "call": scene.books.holds_made[0].call,
     }
+
+
+async def test_an_error_that_reports_usage_costs_its_tenant_nothing_and_is_exposed(tmp_path: Path) -> None:
+    scene = await Scene(RealBooks(tmp_path / "books.db", StillClock())).open()
+    for body in (QUESTION, STREAMED):
+        sink = await scene.played(whole(JSON, status=500), body=body)
+        assert (sink.status, sink.sent) == (500, JSON)
+    assert await scene.money() == (0, 0, 0, 2 * COST)
+    assert not any(each.at_most for each in await scene.books.exposures(10))

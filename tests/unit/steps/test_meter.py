@@ -186,12 +186,12 @@ async def test_patience_counts_from_the_first_byte_on() -> None:
 # --- Errors
 
 
-async def test_an_error_is_relayed_and_not_read() -> None:
+async def test_an_error_is_relayed_makes_nothing_and_is_read_for_what_is_billed_all_the_same() -> None:
     relay, sink = relay_of(PaperAnswer(JSON, status=429), ASKED)
     await relay.run()
     await relay.complete([])
     assert (sink.status, sink.sent, sink.ended) == (429, JSON, "whole")
-    assert relay.reading().certainty is Certainty.NONE
+    assert relay.reading().usage == {"input_tokens": 10, "output_tokens": 3}
     assert relay.news() is None
 
 
