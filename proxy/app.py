@@ -185,6 +185,7 @@ async def _main(settings: Settings, read: Read, *, greet: bool) -> int:
         edge = edge_runner(
             lambda head, sink: carry(head, sink, house.doors),
             edge_limits(settings),
+            lambda code: house.doors.metrics.refusals.add(1, code.code),
             shutdown_timeout=TASKS_GRACE_S,
         )
         house.doors.metrics.callers.reads(lambda: len(edge.server.connections) if edge.server is not None else 0)
@@ -466,6 +467,7 @@ def edge_limits(settings: Settings) -> EdgeLimits:
     limits = settings.limits
     return EdgeLimits(
         body_bytes_max=limits.body_bytes_max,
+        body_total_bytes_max=limits.body_total_bytes_max,
         body_timeout_s=limits.body_timeout_s,
         caller_stall_s=limits.caller_stall_s,
         header_bytes_max=limits.header_bytes_max,

@@ -101,8 +101,13 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     header_bytes_max: Annotated[Bytes, row("the longest header field of a request")] = 16_384
     head_timeout_s: Annotated[Seconds, row("how long the head of a request may take")] = 30
-    body_timeout_s: Annotated[Seconds, row("how long a caller may pause while sending a body")] = 30
+    body_timeout_s: Annotated[
+        Seconds, row("how long a caller may pause while sending a body; all of it, beyond 256 bytes a second")
+    ] = 30
     body_bytes_max: Annotated[Bytes, row("the largest body of a request")] = 32 * MIB
+    body_total_bytes_max: Annotated[
+        Bytes, row("the most that the bodies of all requests under way may take together")
+    ] = 512 * MIB
     json_held_bytes_max: Annotated[Bytes, row("the largest JSON answer that is held until its charge is known")] = (
         4 * MIB
     )
@@ -343,6 +348,11 @@ def _check_limits(options: Options) -> None:
         raise BadConfig(
             f"limits.json_held_bytes_max is {one}: above json_held_total_bytes_max, {all_}; "
             "lower the one or raise the other"
+        )
+    one, all_ = options.limits.body_bytes_max, options.limits.body_total_bytes_max
+    if one > all_:
+        raise BadConfig(
+            f"limits.body_bytes_max is {one}: above body_total_bytes_max, {all_}; lower the one or raise the other"
         )
 
 

@@ -16,7 +16,7 @@ from proxy.calls.head import WEBSOCKET, Head
 from proxy.calls.sink import Sink
 from proxy.errors import Refusal
 from proxy.web.http_answer import refusal, whole
-from proxy.web.limits import EdgeLimits
+from proxy.web.limits import Commons, EdgeLimits
 from proxy.web.line import Line, Waits
 from proxy.web.sink import EdgeSink
 
@@ -39,7 +39,18 @@ class EdgeConnection(Line):
     when it is closed. Any other upgrade is served like a request without one, and the connection ends with its answer.
     """
 
-    __slots__ = ("_address", "_ahead", "_ahead_size", "_gone", "_held_back", "_opened", "_serve", "_sink", "task")
+    __slots__ = (
+        "_address",
+        "_ahead",
+        "_ahead_size",
+        "_gone",
+        "_held_back",
+        "_opened",
+        "_serve",
+        "_sink",
+        "commons",
+        "task",
+    )
 
     def __init__(
         self,
@@ -48,8 +59,10 @@ class EdgeConnection(Line):
         limits: EdgeLimits,
         opened: Callable[["EdgeConnection"], None],
         gone: Callable[["EdgeConnection"], None],
+        commons: Commons,
     ) -> None:
         super().__init__(loop, limits)
+        self.commons = commons
         self._parser = HttpRequestParser(
             self,
             loop,
@@ -157,7 +170,7 @@ class EdgeConnection(Line):
         if message.version is not HttpVersion11 and message.version is not HttpVersion10:
             self._refuse(Refusal.MALFORMED_REQUEST, _NO_HTTP)
             return
-        sink = self._sink = EdgeSink(self, message, payload)
+        sink = self._sink = EdgeSink(self, message, payload, self.commons)
         headers = message.headers
         method = message.method
         if message.upgrade and method == "GET" and headers.get("Upgrade", "").lower() == "websocket":
@@ -173,6 +186,7 @@ class EdgeConnection(Line):
             _log.exception("the edge failed on a request")
         finally:
             self.tell_gone = None
+            sink.give_room()
             if not sink.ended:
                 await self._make_up(sink)
             elif sink.keeps and not sink.payload.is_eof():
@@ -225,6 +239,7 @@ class EdgeConnection(Line):
     def _refuse(self, code: Refusal, words: str) -> None:
         """Answer a request that no call came of, and end the connection."""
         if self.transport is not None and not self.transport.is_closing():
+            self.commons.refused(code)
             self.transport.write(whole(*refusal(code, words), close=True))
             self._forget_ahead()
             self.linger()

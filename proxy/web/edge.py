@@ -5,27 +5,29 @@ The operator API is served by aiohttp's own server; here its connection handler 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
 
+from proxy.errors import Refusal
 from proxy.web.connection import EdgeConnection, Serve
-from proxy.web.limits import EdgeLimits
+from proxy.web.limits import Commons, EdgeLimits
 
 
 class EdgeServer:
     """Makes the protocols of new connections, and keeps time for all of them with one timer."""
 
-    def __init__(self, serve: Serve, limits: EdgeLimits) -> None:
+    def __init__(self, serve: Serve, limits: EdgeLimits, commons: Commons) -> None:
         self._loop = asyncio.get_running_loop()
-        self._serve, self._limits = serve, limits
+        self._serve, self._limits, self._commons = serve, limits, commons
         self._connections: set[EdgeConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
 
     def __call__(self) -> EdgeConnection:
         """Return the protocol of a new connection. A caller who hangs up does not end its call."""
-        return EdgeConnection(self._loop, self._serve, self._limits, self._opened, self._gone)
+        return EdgeConnection(self._loop, self._serve, self._limits, self._opened, self._gone, self._commons)
 
     @property
     def connections(self) -> list[EdgeConnection]:
@@ -81,10 +83,18 @@ class EdgeServer:
         self._timer = self._loop.call_later(self._limits.look_s, self._sweep) if self._connections else None
 
 
-def edge_runner(serve: Serve, limits: EdgeLimits, *, shutdown_timeout: float) -> web.ServerRunner:
-    """Return the edge as aiohttp's runner listens with it.
+def edge_runner(
+    serve: Serve,
+    limits: EdgeLimits,
+    refused: Callable[[Refusal], None] | None = None,
+    *,
+    shutdown_timeout: float,
+) -> web.ServerRunner:
+    """Return the edge as aiohttp's runner listens with it. `refused` is told of every request that became no call.
 
     The runner asks of a server what `EdgeServer` has: to make protocols, `pre_shutdown` and `shutdown`.
     """
-    server = cast("web.Server", EdgeServer(serve, limits))
+    room = limits.body_total_bytes_max
+    commons = Commons(room) if refused is None else Commons(room, refused)
+    server = cast("web.Server", EdgeServer(serve, limits, commons))
     return web.ServerRunner(server, shutdown_timeout=shutdown_timeout)

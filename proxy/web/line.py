@@ -59,6 +59,11 @@ class Line(BaseProtocol):
 
     # --- Time
 
+    @property
+    def now(self) -> float:
+        """The time by which deadlines go."""
+        return self._loop.time()
+
     def expect(self, waits: Waits, seconds: float) -> None:
         """Have `late` called unless something else is expected within that time."""
         self.waits = waits

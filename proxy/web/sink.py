@@ -8,10 +8,16 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from proxy.errors import Refusal, refuse
 from proxy.web.http_answer import CONTINUE, LAST_CHUNK, bodiless, opening, whole
+from proxy.web.limits import Commons
 from proxy.web.line import Line
 from proxy.websocket import WebSocketLine, accept_value, offered
 
 Headers = Sequence[tuple[str, str]]
+
+PACE_BYTES = 256
+"""Bytes a second at which a body has to come, once it has taken longer than a caller may pause: no pause, however well
+timed, makes a body last for ever.
+"""
 
 JOINED_BYTES_MAX = 2**15
 """Up to here a chunk is cheaper copied into one piece with its frame than written in three."""
@@ -23,10 +29,23 @@ class EdgeSink:
     `ended` tells that nothing of the answer is left to send, `keeps` whether another request may follow it.
     """
 
-    __slots__ = ("_chunked", "_framed", "_line", "_message", "_silent", "ended", "keeps", "payload", "started")
+    __slots__ = (
+        "_chunked",
+        "_commons",
+        "_framed",
+        "_line",
+        "_message",
+        "_silent",
+        "_taken",
+        "ended",
+        "keeps",
+        "payload",
+        "started",
+    )
 
-    def __init__(self, line: Line, message: RawRequestMessage, payload: StreamReader) -> None:
+    def __init__(self, line: Line, message: RawRequestMessage, payload: StreamReader, commons: Commons) -> None:
         self._line = line
+        self._commons, self._taken = commons, 0
         self._message = message
         self.payload = payload
         self.keeps = not (message.should_close or message.upgrade or message.version is HttpVersion10)
@@ -48,7 +67,7 @@ class EdgeSink:
             self._line.tell_gone = tell
 
     async def read_body(self) -> bytes:
-        """Return the whole body. Raises Refused: too_large, request_timeout, malformed_request."""
+        """Return the whole body. Raises Refused: too_large, overloaded, request_timeout, malformed_request."""
         payload = self.payload
         if payload is EMPTY_PAYLOAD:
             return b""
@@ -150,12 +169,15 @@ class EdgeSink:
         if self._asks_first() and line.transport is not None:
             line.transport.write(CONTINUE)
         payload.set_read_chunk_size(most)  # we take what comes at once: the size is checked here
-        pieces, size = [], 0
+        pieces, size, due = [], 0, line.now + line.limits.body_timeout_s
         try:
             while piece := await line.piece(payload):
                 size += len(piece)
                 if size > most:
                     self._too_large()
+                if line.now > due + size / PACE_BYTES:
+                    raise TimeoutError
+                self._take_room(len(piece))
                 pieces.append(piece)
         except TimeoutError:
             refuse(Refusal.REQUEST_TIMEOUT, "The request's body did not arrive in time.")
@@ -163,6 +185,18 @@ class EdgeSink:
             refuse(Refusal.MALFORMED_REQUEST, "The request's body is broken off or badly framed.")
         self.keeps = keeps
         return b"".join(pieces)
+
+    def _take_room(self, size: int) -> None:
+        """Take room for a piece of the body, which the call has until its end."""
+        if not self._commons.take(size):
+            refuse(Refusal.OVERLOADED, "Too many large requests are under way. Try again shortly.", retry_after=1)
+        self._taken += size
+
+    def give_room(self) -> None:
+        """Give back what the body took."""
+        if self._taken:
+            self._commons.give(self._taken)
+            self._taken = 0
 
     def _too_large(self) -> NoReturn:
         refuse(Refusal.TOO_LARGE, f"The request's body is larger than {self._line.limits.body_bytes_max} bytes.")

@@ -7,12 +7,17 @@ from typing import Any
 
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
-from proxy.errors import Refused
+from proxy.errors import Refusal, Refused
 from proxy.web.connection import EdgeConnection
-from proxy.web.limits import EdgeLimits
+from proxy.web.limits import Commons, EdgeLimits
 
 LIMITS = EdgeLimits(
-    body_bytes_max=1_000_000, body_timeout_s=20, caller_stall_s=30, header_bytes_max=2048, head_timeout_s=10
+    body_bytes_max=1_000_000,
+    body_total_bytes_max=2_000_000,
+    body_timeout_s=20,
+    caller_stall_s=30,
+    header_bytes_max=2048,
+    head_timeout_s=10,
 )
 Serve = Callable[[Head, Sink], Awaitable[None]]
 
@@ -90,11 +95,14 @@ class Talk:
     wire: Wire = field(default_factory=Wire)
     limits: EdgeLimits = LIMITS
     heads: list[Head] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     gone: bool = False
+    commons: Commons | None = None
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.line = EdgeConnection(loop, self._carry, self.limits, lambda _: None, self._gone)
+        commons = self.commons or Commons(self.limits.body_total_bytes_max, self.refused.append)
+        self.line = EdgeConnection(loop, self._carry, self.limits, lambda _: None, self._gone, commons)
         self.line.connection_made(self.wire)
 
     async def _carry(self, head: Head, sink: Sink) -> None:

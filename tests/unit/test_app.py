@@ -264,6 +264,7 @@ async def test_the_sandbox_answers_for_it_until_the_end() -> None:
 
 def test_the_edge_s_limits_are_the_settings() -> None:
     limits = {"body_bytes_max": 1, "body_timeout_s": 2, "caller_stall_s": 3, "header_bytes_max": 4, "head_timeout_s": 5}
+    limits["body_total_bytes_max"] = 6
     edge = app.edge_limits(Settings(limits=Limits(**limits)))
     assert structs.asdict(edge) == limits
 

@@ -190,6 +190,7 @@ async def test_a_head_has_a_time_from_the_connection_and_later_from_its_first_by
     assert talk.line.deadline == second
     told = await talk.too_late()
     assert (statuses(told), code_of(told)) == ([408], "request_timeout")
+    assert [each.code for each in talk.refused] == ["request_timeout"], "it is counted, though no call came of it"
     assert talk.wire.ended
     await talk.too_late()
     assert talk.wire.closed

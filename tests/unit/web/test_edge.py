@@ -16,10 +16,15 @@ from proxy.calls.head import Head
 from proxy.calls.sink import Sink
 from proxy.errors import Refused
 from proxy.web.edge import EdgeServer, edge_runner
-from proxy.web.limits import EdgeLimits
+from proxy.web.limits import Commons, EdgeLimits
 
 LIMITS = EdgeLimits(
-    body_bytes_max=1000, body_timeout_s=0.2, caller_stall_s=0.2, header_bytes_max=2048, head_timeout_s=0.4
+    body_bytes_max=1000,
+    body_total_bytes_max=1500,
+    body_timeout_s=0.2,
+    caller_stall_s=0.2,
+    header_bytes_max=2048,
+    head_timeout_s=0.4,
 )
 POST = b"POST /acme/v1/chat HTTP/1.1\r\nHost: acme-proxy.localhost\r\n"
 GET = b"GET /acme HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -496,7 +501,7 @@ async def test_a_refusal_arrives_while_the_caller_still_sends(edge: Edge) -> Non
 
 
 async def test_time_is_kept_only_while_there_are_connections() -> None:
-    server = EdgeServer(echo, LIMITS)
+    server = EdgeServer(echo, LIMITS, Commons(1500))
     assert not server.sweeping
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     caller = Caller(*await asyncio.open_connection(*listener.sockets[0].getsockname()))

@@ -4,6 +4,9 @@ import pytest
 from doubles.wire import LIMITS
 from msgspec import structs
 
+from proxy.errors import Refusal
+from proxy.web.limits import Commons
+
 
 @pytest.mark.parametrize(
     ("limits", "seconds"),
@@ -16,3 +19,16 @@ from msgspec import structs
 )
 def test_how_often_the_edge_looks(limits: dict[str, float], seconds: float) -> None:
     assert structs.replace(LIMITS, **limits).look_s == pytest.approx(seconds)
+
+
+def test_room_is_taken_whole_or_not_at_all_and_given_back() -> None:
+    commons = Commons(10)
+    assert commons.take(7)
+    assert not commons.take(4)
+    assert commons.take(3)
+    commons.give(10)
+    assert commons.take(10)
+
+
+def test_nobody_has_to_count_refusals() -> None:
+    Commons(0).refused(Refusal.REQUEST_TIMEOUT)

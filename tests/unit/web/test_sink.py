@@ -10,7 +10,8 @@ from msgspec import structs
 from proxy.calls.head import Head
 from proxy.calls.sink import Sink
 from proxy.errors import Refused
-from proxy.web.sink import JOINED_BYTES_MAX
+from proxy.web.limits import Commons
+from proxy.web.sink import JOINED_BYTES_MAX, PACE_BYTES
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"
@@ -207,6 +208,39 @@ async def test_a_body_may_pause_for_so_long_between_two_pieces() -> None:
     assert told.startswith(b"HTTP/1.1 408 ")
     assert b"Connection: close\r\n" in told
     assert talk.wire.ended
+
+
+@pytest.mark.parametrize(("size", "status"), [(10 * PACE_BYTES - 2, 408), (11 * PACE_BYTES, 200)])
+async def test_a_body_that_only_drips_is_not_waited_for_however_short_its_pauses(size: int, status: int) -> None:
+    talk = Talk(echo, limits=structs.replace(LIMITS, body_timeout_s=-10))  # ten seconds longer than it may pause
+    told = await talk.say(POST + b"Content-Length: %d\r\n\r\n" % size, b"x" * (size - 1), b"x")
+    assert told.startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_bodies_share_their_room_and_give_it_back() -> None:
+    go_on = asyncio.Event()
+
+    async def later(head: Head, sink: Sink) -> None:
+        await echo(head, sink)
+        await go_on.wait()
+
+    commons = Commons(1_000)
+    talks = [Talk(later, commons=commons) for _ in range(3)]
+    request = (POST + b"Content-Length: 600\r\n\r\n", b"x" * 600)
+    told = [await talk.say(*request) for talk in talks[:2]]
+    assert [each[9:12] for each in told] == [b"200", b"503"]
+    assert b"overloaded" in told[1]
+    assert not commons.take(401)
+    talks[1].hang_up()
+    go_on.set()
+    await settle()
+    assert (await talks[2].say(*request))[9:12] == b"200"
+    assert commons.take(1_000)
+
+
+async def test_a_body_that_comes_with_its_head_takes_no_room() -> None:
+    talk = Talk(echo, commons=Commons(0))
+    assert (await talk.say(POST + b"Content-Length: 4\r\n\r\nbody"))[9:12] == b"200"
 
 
 async def test_a_body_that_ends_in_the_last_moment_is_whole() -> None:
