@@ -190,8 +190,8 @@ class ReaderSpec(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     are `unmarked` have neither: they are over when the connection is. Without `final` any usage is the last word.
     `state` are paths in the document, too: of the word for how far work that finishes later has come. `details` maps a
     list in the usage object to the count it splits. With `adds` the usage objects of a stream are of different calls,
-    and are added up; else a later one replaces an earlier, field by field. `running` units are reported for a whole session so far: each of
-    its turns has used what they have grown by.
+    and are added up; else a later one replaces an earlier, field by field. `running` units are reported for a whole
+    session so far: each of its turns has used what they have grown by.
 
     Numbers that stand elsewhere join the usage object under a name of their own: `headers` maps it to a header of the
     answer, `beside` to a path below the roots. `media` are paths of sound and pictures: delivered, but no text. With
