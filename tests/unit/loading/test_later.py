@@ -24,6 +24,25 @@ def test_a_route_s_later_has_its_readers() -> None:
     assert (later.tier, later.deadline_s, later.done) == ("batch", 86_400, ("completed",))
 
 
+def test_work_may_be_named_by_its_path_and_its_results_have_pages() -> None:
+    made = endpoint("xai", "batches/requests")
+    assert made.later is not None
+    assert made.later.results is not None
+    assert (made.later.at, made.later.done) == ("{batch_id}/requests", ("0",))
+    assert (made.later.results.pages, made.later.results.reader.next_page) == ("pagination_token", "pagination_token")
+    assert made.later.results.reader.cost is not None, "its answers state what they cost"
+
+
+def test_requests_may_share_a_route_and_a_model() -> None:
+    many = endpoint("mistral", "batch/jobs").many
+    assert many is not None
+    assert (many.list, many.url, many.shared_model, many.bound) == ("requests", "endpoint", "model", None)
+    assert "/v1/ocr" not in many.urls, "the results of a batch are read as tokens"
+    groq = endpoint("groq", "files/create").many
+    assert groq is not None
+    assert groq.urls == {"/v1/chat/completions": "/openai/v1/chat/completions"}
+
+
 def test_many_requests_have_the_bound_of_one() -> None:
     many = endpoint("anthropic", "messages/batches").many
     assert many is not None
