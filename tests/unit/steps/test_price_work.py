@@ -1,7 +1,8 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from doubles.acme import TENANT, make_hold
+from doubles.acme import NOW, TENANT, make_hold
 from doubles.books import CARD
 from msgspec import structs
 
@@ -56,6 +57,54 @@ def test_the_works_tier_counts_whatever_the_answers_say() -> None:
     added = answers("batch")
     added.add(structs.replace(read("m-2", input_tokens=10), tier="standard"))
     assert added.bill().upstream_cost_nanos == 5_000
+
+
+CHANGING = ModelRates(
+    ("m-3",),
+    (
+        Rate("input_tokens", "1", 1_000_000),
+        Rate("input_tokens", "7", 1_000_000, since="2026-11-22"),
+        Rate("input_tokens", "5", 1_000_000, region="eu"),
+        Rate("output_tokens", "4", 1_000_000),
+        Rate("output_tokens", "2", 1_000_000, hours=("sun 00:00-24:00",)),
+    ),
+)
+
+
+def changing(**held: Any) -> Answers:
+    book = structs.replace(CARD, integrations={"acme": (CHANGING,)})
+    return Answers(make_hold(model="m-3", **held), Prices(book, MarginTable(), TENANT.id, "acme"), None)
+
+
+@pytest.mark.parametrize(("period", "cost"), [("2026-11-21", 10_000), ("2026-11-22", 70_000)])
+def test_the_day_of_the_hold_prices_what_ends_later(period: str, cost: int) -> None:
+    added = changing(period=period)
+    added.add(read("m-3", input_tokens=10))
+    assert added.bill().upstream_cost_nanos == cost
+
+
+@pytest.mark.parametrize(("days", "cost"), [(0, 40_000), (1, 20_000)], ids=["saturday", "sunday"])
+def test_the_hour_of_the_hold_prices_what_ends_later(days: int, cost: int) -> None:
+    added = changing(created_at=NOW + days * 86_400_000_000)
+    added.add(read("m-3", output_tokens=10))
+    assert added.bill().upstream_cost_nanos == cost
+
+
+def test_regions_are_told_apart() -> None:
+    added = changing()
+    added.add(structs.replace(read("m-3", input_tokens=10), region="eu"))
+    added.add(read("m-3", input_tokens=10))
+    bill = added.bill()
+    assert [part.conditions.region for part in bill.parts] == ["eu", None]
+    assert bill.upstream_cost_nanos == 50_000 + 10_000
+
+
+@pytest.mark.parametrize(("by_report", "cost"), [(True, 12_000), (False, 10_000)])
+def test_what_the_provider_states_is_the_cost_only_where_its_route_says_so(by_report: bool, cost: int) -> None:
+    added = changing()
+    for _ in range(2):
+        added.add(structs.replace(read("m-3", input_tokens=5), reported_cost="0.000006"))
+    assert added.bill(by_report=by_report).upstream_cost_nanos == cost
 
 
 def test_models_are_told_apart_and_an_unknown_one_is_priced_as_the_request_s() -> None:
