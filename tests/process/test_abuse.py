@@ -215,6 +215,31 @@ def test_a_model_in_the_path_without_a_price_is_refused(rig: Rig) -> None:
     refused(rig, GENERATE, GENERATE.request(rig.account.key, path=path), 404, "unpriced_model")
 
 
+# What could name another place to send the call to (row 20).
+
+ELSEWHERE = "http://169.254.169.254/latest/meta-data"
+PLACES = ("api_base", "base_url", "api_key", "url", "endpoint", "proxy", "proxies", "custom_llm_provider", "webhook")
+
+
+@EACH
+def test_nothing_in_a_request_chooses_where_it_goes_or_with_which_key(rig: Rig, shape: Shape) -> None:
+    account = rig.customer()
+    named = dict.fromkeys(PLACES, ELSEWHERE)
+    body = changed(shape, **named, metadata=named, extra_body=named)
+    headers = "".join(
+        f"{name}: {ELSEWHERE}\r\n"
+        for name in ("X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL", "X-Upstream", "X-Api-Base", "Forwarded")
+    )
+    path = f"{shape.path}?{'&'.join(f'{name}={ELSEWHERE}' for name in PLACES if name != 'api_key')}"
+    answer = rig.send(shape.request(account.key, body, path=path, extra=headers))
+    assert answer.status == 200
+    [seen] = rig.provider.seen
+    assert seen.headers["host"] == f"127.0.0.1:{rig.provider.port}"
+    name, _, value = shape.key_header.format(UPSTREAM_KEY).partition(": ")
+    assert seen.headers[name.lower()] == value
+    assert [entry["amount_nanos"] for entry in rig.desk.settled(account)] == [-shape.charge_nanos]
+
+
 # Sizes and time (rows 8 and 9).
 
 

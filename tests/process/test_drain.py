@@ -210,6 +210,46 @@ def test_drain_during_silence_reads_on_to_the_usage(rig: Rig, account: Account) 
     assert charged(rig, account)[0] == CHAT.charge_nanos
 
 
+def test_to_hang_up_during_hidden_reasoning_is_not_free(rig: Rig, account: Account) -> None:
+    """Nothing is said while a model thinks, and all of it is billed."""
+    thought = {"input_tokens": 1000, "output_tokens": 9000, "output_tokens_details": {"reasoning_tokens": 8990}}
+    end = {**RESPONSES.answer, "usage": {**thought, "total_tokens": 10_000}}
+    last = event({"type": "response.completed", "response": end}, "response.completed")
+    played = Script(STREAM_HEAD + chunk(RESPONSES.events[0]), chunk(last) + STREAM_END)
+    rig.provider.answer = played
+    with contextlib.closing(rig.call(RESPONSES, account, stream=True)) as connection:
+        read_events(connection, RESPONSES, 1)
+    played.go_on.set()
+    paid, of = charged(rig, account)
+    assert (paid, of["certainty"]) == ((1000 * 250 + 9000 * 2000) * 12 // 10, "exact")
+
+
+def test_a_key_that_is_revoked_while_its_call_runs_pays_for_it_and_opens_no_other(rig: Rig, account: Account) -> None:
+    played = script(CHAT, 2)
+    rig.provider.answer = played
+    with contextlib.closing(rig.call(CHAT, account, stream=True)) as connection:
+        read_events(connection, CHAT, 2)
+        rig.desk.ask("POST", f"/keys/{account.key_id}/revoke")
+        rig.desk.ask("POST", f"/tenants/{account.id}/suspend")
+        played.go_on.set()
+        assert read_to_end(connection).endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    [charge] = rig.desk.settled(account)
+    assert -charge["amount_nanos"] == CHAT.charge_nanos
+    with contextlib.closing(rig.call(CHAT, account, stream=True)) as connection:
+        assert read_answer(connection).status == 401
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """Read on to the end of a stream."""
+    got = b""
+    connection.settimeout(10)
+    while not got.endswith(b"0\r\n\r\n"):
+        piece = connection.recv(65536)
+        assert piece, got
+        got += piece
+    return got
+
+
 def test_drain_of_an_answer_that_breaks_off_charges_the_evidence(rig: Rig, account: Account) -> None:
     played = leave(rig, CHAT, account, 3, close)
     played.rest, played.ends_there = chunk(CHAT.events[3])[:-9], True

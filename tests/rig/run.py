@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,13 +91,17 @@ def provider(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 @contextlib.contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Start a server before its provider, with two tenants: one is rich, the other one is not."""
+def stage(folder: Path, limits: Mapping[str, float] | None = None, *, small: bool = True) -> Iterator[Stage]:
+    """Start a server before its provider, with two tenants: one is rich, the other one is not.
+
+    `limits` are more than the rig's own; `small` gives the database a volume that can be full.
+    """
     rates = folder / "rates"
     rates.mkdir()
     for integration in POLICIES:
         (rates / f"{integration}.yaml").write_text(json.dumps(rates_of(integration)))
-    with provider(folder) as (origin, log), small_disk(folder / "disk") as disk:
+    volume = small_disk(folder / "disk") if small else contextlib.nullcontext(None)
+    with provider(folder) as (origin, log), volume as disk:
         chosen = {
             name: {"api_key": PROVIDER_KEY, "upstream": origin, "on_disconnect": policy}
             for name, policy in POLICIES.items()
@@ -106,7 +110,7 @@ def stage(folder: Path) -> Iterator[Stage]:
             "database": f"sqlite:///{folder}/disk/books.db",
             "admin_token": ADMIN_TOKEN,
             "rates_dir": str(rates),
-            "limits": LIMITS,
+            "limits": {**LIMITS, **(limits or {})},
         }
         house = House(folder, chosen, settings, prefix=disk.inside if disk is not None else ())
         (folder / "books.db.admin-token").write_text(ADMIN_TOKEN)
