@@ -60,6 +60,7 @@ def audit(
     sent: Mapping[str, bytes],
     whole: set[str],
     refused: set[str],
+    told_done: set[str],
     shown: Mapping[str, int],
     asked: list[Asked],
 ) -> Iterator[str]:
@@ -74,6 +75,8 @@ def audit(
             yield f"{call} was charged, and its provider never heard of it"
     for one in asked:
         yield from _told(books, one, sent, whole)
+    for call in told_done - books.charges.keys():
+        yield f"{call} made work whose usage its provider has told, and was not charged for it"
     for call in refused & books.charges.keys():
         yield f"{call} was answered with an error, and charged"
     for call, nanos in shown.items():

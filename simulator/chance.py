@@ -39,8 +39,12 @@ FAULTS: Mapping[str, tuple[float, str]] = {
     "cap_set": (0.3, "a spend cap is set, changed or unset"),
     "correction": (0.3, "money is taken back"),
 }
+WHOLE = ("crash", "crash", "restart", "clock_jump", "margin_change", "rates_change", "key_revoked", "suspended",
+         "cap_set", "correction")  # fmt: skip
+"""What may happen to the whole house; it is killed twice as often as anything else happens."""
+
 EVERYWHERE = ("crash", "restart", "clock_jump", "margin_change", "rates_change", "suspended", "cap_set", "correction")
-"""Faults of the whole house: they find each running call somewhere, and must have found one everywhere."""
+"""Of these, those that must have found a call in every state."""
 
 STATES = ("admitting", "holding", "held", "sent", "streaming", "ending", "ended", "waiting")
 """Where a call may be: `held` and `ended` are on disk, and the call does not know it yet."""

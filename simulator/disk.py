@@ -26,13 +26,16 @@ from simulator.chance import Chance
 
 COMMIT_S = 0.002
 SLOW_COMMIT_S = (0.3, 4.0)
+OVERDRAWN = "SELECT tenant, balance - held - minimum FROM wallet WHERE balance - held < minimum"
+"""What must be empty after every commit: no hold, charge or correction of a world may take what is not there."""
 
 
 class Disk:
     """What the disk does to whoever uses it."""
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, chance: Chance, complain: Callable[[str], None]) -> None:
         self.chance = chance
+        self.complain = complain
         self._dice = chance.dice("disk")
 
     def thread_s(self) -> float:
@@ -135,6 +138,9 @@ class SimWriter(Writer):
         assert committer is not None
         results = committer.commit([job.verb for job in jobs], [job.need for job in jobs])
         committer.checkpoint(quiet=True)
+        assert self.database is not None
+        for tenant, left in self.database.connection.execute(OVERDRAWN):
+            self._disk.complain(f"the wallet of {tenant} has promised {-left} more than it has")
         self._loop.call_later(self._disk.thread_s(), self._deliver, jobs, results, 0.0)
         if committer.broken:
             self._loop.call_later(self._disk.thread_s(), self._broke, committer.broken)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from proxy import later
@@ -74,10 +74,11 @@ class Server:
         ids: SimIds,
         upstream: Upstream,
         integrations: Mapping[str, Integration],
+        complain: Callable[[str], None],
     ) -> None:
         self.life = Life(number)
         self.broken = asyncio.Event()
-        disk = Disk(chance)
+        disk = Disk(chance, complain)
         self.journal = SimJournal(journal_path(path), disk)
         self.store = SimStore(path, clock, disk, lambda _: self.broken.set())
         self.asked: list[Asked] = []

@@ -1,6 +1,7 @@
 """The operator, whose hand changes prices, keys and money while calls run; and his own memory of what he did."""
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from typing import Any
 
@@ -82,35 +83,25 @@ class Operator:
         if isinstance(made, Entry):
             account.deposits[given.entry_id] = nanos
 
-    async def deed(self, server: Server) -> None:
-        """Do something, if the dice say so. What the ledger cannot take now is not done."""
-        account = self._dice.choice(self.accounts)
-        deeds = (
-            ("margin_change", self._change_margin),
-            ("rates_change", self._change_rates),
-            ("suspended", self._suspend),
-            ("key_revoked", self._revoke),
-            ("cap_set", self._cap),
-            ("correction", self._correct),
-        )
-        possible = [deed for deed in deeds if deed[0] in self._chance.enabled]
-        fault, do = self._dice.choice(possible or deeds)
-        if not self._chance.strikes(fault):
-            return
-        for state in server.states():
-            self._chance.found[fault, state] += 1
-        try:
-            await do(server, account)
-        except (LedgerUnavailable, BadRequest):
-            return
+    async def deed(self, server: Server, fault: str) -> None:
+        """Do something in the middle of everything. What the ledger cannot take now is not done."""
+        deeds = {
+            "margin_change": self._change_margin,
+            "rates_change": self._change_rates,
+            "suspended": self._suspend,
+            "key_revoked": self._revoke,
+            "cap_set": self._cap,
+            "correction": self._correct,
+        }
+        with contextlib.suppress(LedgerUnavailable, BadRequest):
+            await deeds[fault](server, self._dice.choice(self.accounts))
 
     async def _change_margin(self, server: Server, account: Account) -> None:
         pct = self._dice.choice(("0", "12.5", "33", "100"))
         tenant = self._dice.choice(("", account.tenant.id))
-        # What may be committed and never be acknowledged is found in the books, by its version.
         slot: Slot = (tenant or None, None, None)
-        row = await server.store.set_margin(slot, pct, server.doors.clock.now())
-        _ = row
+        # One that is committed and never acknowledged is found in the books, by its version.
+        _ = await server.store.set_margin(slot, pct, server.doors.clock.now())
 
     async def _change_rates(self, server: Server, _account: Account) -> None:
         self._numbers += 1

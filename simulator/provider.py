@@ -110,6 +110,7 @@ class Provider:
         self.looks = 0
         self.open: dict[SimAnswer, None] = {}  # in order, so that a world plays the same again
         self.refused: set[str] = set()
+        self.told_done: set[str] = set()
         self.sent: dict[str, bytes] = {}
         self.whole: set[str] = set()
         self._works: dict[str, Work] = {}
@@ -276,7 +277,8 @@ class Provider:
         over = asyncio.get_running_loop().time() >= work.ready_at
         status = ("failed" if work.fails else "completed") if over else "in_progress"
         tokens = work.bill.tokens if over and not work.fails else None
-        _ = self._cut_up(answer, response(name, work.bill.model, status, tokens), "waiting", 1)
+        if self._cut_up(answer, response(name, work.bill.model, status, tokens), "waiting", 1) and tokens is not None:
+            self.told_done.add(work.bill.call)
         return answer
 
 

@@ -21,7 +21,7 @@ from proxy.pricing.card import RateCard
 from proxy.providers.integration import Integration, Policy
 from simulator.audit import audit
 from simulator.caller import MODELS, Asked, request
-from simulator.chance import STATES, Chance
+from simulator.chance import STATES, WHOLE, Chance
 from simulator.disk import Disk, rows, tear
 from simulator.house import HELD_BYTES, Server, SimClock, SimIds
 from simulator.loop import Deadlock, Life, SimLoop
@@ -33,6 +33,9 @@ PATIENCE_S = 12 * 3_600.0
 
 LOOK_S = 0.0007
 """How often it is looked whether a call has come to where a fault is to find it: commits take two milliseconds."""
+
+LOOKS, LOOKS_AIMED = 1_500, 15_000
+"""How often at most."""
 
 
 class Result(Struct, frozen=True):
@@ -63,11 +66,16 @@ def catalogue() -> tuple[Mapping[str, ProviderFile], RateCard]:
 class World:
     """Plays one seed."""
 
-    def __init__(self, seed: int, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, seed: int, folder: Path, tell: Callable[[str], None], aim: tuple[str, str] | None = None
+    ) -> None:
         self.chance = Chance(seed)
+        self._aim = aim
+        if aim is not None:
+            self.chance.enabled |= {aim[0]}
         self.chance.told = lambda what: tell(f"{self.loop.time():12.4f} {what}")
         self.tell = self.chance.told
-        self.loop = SimLoop(self.chance.dice("order"), Disk(self.chance).thread_s)
+        self.loop = SimLoop(self.chance.dice("order"), Disk(self.chance, self._complain).thread_s)
         self.path = folder / "books.db"
         self.findings: list[str] = []
         self.asked: list[Asked] = []
@@ -75,7 +83,7 @@ class World:
         self.clock = SimClock()
         self.ids = SimIds(self.chance, self.clock)
         self.operator = Operator(self.chance, catalogue()[1])
-        self.provider = Provider(self.chance, self._is_held, self.findings.append)
+        self.provider = Provider(self.chance, self._is_held, self._complain)
         self.server: Server | None = None
         self.lives = 0
         self._graves: list[Life] = []
@@ -90,6 +98,9 @@ class World:
             name: provider.switch_on("sk-sim", "http://provider.test", policy)
             for name, provider in catalogue()[0].items()
         }
+
+    def _complain(self, what: str) -> None:
+        self.findings.append(what)
 
     def _is_held(self, call: str) -> bool:
         server = self._serving[-1]
@@ -130,6 +141,7 @@ class World:
                 provider.sent,
                 provider.whole,
                 provider.refused,
+                provider.told_done,
                 self._shown,
                 self.asked,
             )
@@ -166,7 +178,14 @@ class World:
         while True:
             self.lives += 1
             server = Server(
-                self.lives, self.path, self.chance, self.clock, self.ids, Wire(self.provider), self._integrations
+                self.lives,
+                self.path,
+                self.chance,
+                self.clock,
+                self.ids,
+                Wire(self.provider),
+                self._integrations,
+                self._complain,
             )
             self._serving.append(server)
             try:
@@ -201,7 +220,6 @@ class World:
             tear(journal, self._dice)
 
     async def _crash(self, server: Server) -> None:
-        self._note("crash", server.states())
         self._kill(server)
         self._remember_evidence()
         self.tell("killed")
@@ -218,30 +236,34 @@ class World:
                 self._shown[call] = json.decode(evidence)["upstream_cost_nanos"]
 
     async def _fate(self, length: float) -> None:
-        """What happens to the whole house while callers are at it."""
+        """What happens to the whole house while callers are at it: anything, or again and again what is aimed at."""
         while self.loop.time() < length:
             await asyncio.sleep(self._dice.uniform(0.0, length / 10))
-            await self._until(self._dice.choice(STATES))
+            fault, state = self._aim or (self._dice.choice(WHOLE), self._dice.choice(STATES))
+            await self._until(state, LOOKS_AIMED if self._aim else self._dice.choice((0, LOOKS)))
             server = self.server
-            if server is None:
+            if server is None or (self._aim and state not in server.states()):
                 continue
-            states = server.states()
-            if self.chance.strikes("crash"):
-                await self._crash(server)
-            elif self.chance.strikes("restart"):
-                self._note("restart", states)
-                self.server = None
-                await server.drain()
-                await self._start()
-            elif self.chance.strikes("clock_jump"):
-                self._note("clock_jump", states)
-                self.clock.jumped += self._dice.choice((-3_600, -1, 1, 90, 7_200)) * 1_000_000
-            else:
-                await self._do(server, self.operator.deed(server))
+            if self.chance.strikes(fault):
+                await self._strike(fault, server)
 
-    async def _until(self, state: str) -> None:
+    async def _strike(self, fault: str, server: Server) -> None:
+        """Let a fault of the whole house happen, to every call where it is."""
+        self._note(fault, server.states())
+        if fault == "crash":
+            await self._crash(server)
+        elif fault == "restart":
+            self.server = None
+            await server.drain()
+            await self._start()
+        elif fault == "clock_jump":
+            self.clock.jumped += self._dice.choice((-3_600, -1, 1, 90, 7_200)) * 1_000_000
+        else:
+            await self._do(server, self.operator.deed(server, fault))
+
+    async def _until(self, state: str, looks: int) -> None:
         """Wait a little for a call to come to a state, so that whatever happens next finds it there."""
-        for _ in range(self._dice.choice((0, 1_500))):
+        for _ in range(looks):
             if self.server is None or state in self.server.states():
                 return
             await asyncio.sleep(LOOK_S)
@@ -306,6 +328,8 @@ class World:
         server = await self._up()
         if len(server.journal):
             self.findings.append(f"{len(server.journal)} endings are still in the journal")
+        for (call,) in server.store.peek("SELECT call FROM hold WHERE state = 'held'"):
+            self.findings.append(f"{call} holds money, and nothing runs any more")
         if not server.doors.shared.take(HELD_BYTES):
             self.findings.append("memory that answers were kept in was not given back")
 
@@ -322,9 +346,9 @@ class World:
         await server.drain()
 
 
-def play(seed: int, tell: Callable[[str], None] = lambda _: None) -> Result:
-    """Play the world of a seed."""
+def play(seed: int, tell: Callable[[str], None] = lambda _: None, aim: tuple[str, str] | None = None) -> Result:
+    """Play the world of a seed. One with an `aim` lets a fault find calls in a state, as far as it can."""
     logging.disable(logging.CRITICAL)
     memory = Path("/dev/shm")  # what a virtual crash leaves need not survive a real one
     with tempfile.TemporaryDirectory(prefix="faregate-world-", dir=memory if memory.is_dir() else None) as folder:
-        return World(seed, Path(folder), tell).play()
+        return World(seed, Path(folder), tell, aim).play()
