@@ -28,13 +28,16 @@ class Text(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Coding(Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of the URL that name the coding of sound, its samples a second and its channels, and the bytes that a
-    sample takes in codings that have a fixed number of them.
+    sample takes in codings that have a fixed number of them; or a second, where the name says all. `absent` is what a
+    parameter means that is not there.
     """
 
     named: str
-    rate: str
-    bytes_per_sample: Mapping[str, int]
+    rate: str = ""
+    bytes_per_sample: Mapping[str, int] = {}
+    bytes_per_second: Mapping[str, int] = {}
     channels: str = ""
+    absent: Mapping[str, str] = {}
 
 
 class Sound(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,8 +112,12 @@ def _bytes_per_second(sound: Sound, parameters: Mapping[str, str]) -> int:
     coding = sound.coding
     if coding is None:
         return sound.bytes_per_second
-    sample = coding.bytes_per_sample.get(parameters.get(coding.named, ""))
-    rate, channels = parameters.get(coding.rate, ""), parameters.get(coding.channels, "1")
+    told = {**coding.absent, **parameters}
+    name = told.get(coding.named, "")
+    if name in coding.bytes_per_second:
+        return coding.bytes_per_second[name]
+    sample = coding.bytes_per_sample.get(name)
+    rate, channels = told.get(coding.rate, ""), told.get(coding.channels, "1")
     if sample is None or not rate.isdecimal() or not channels.isdecimal():
         return sound.bytes_per_second
     return max(1, sample * int(rate) * max(1, int(channels)))

@@ -345,7 +345,7 @@ def _session_units(session: SessionSpec) -> Iterator[str]:
     if bound.characters is not None:
         yield bound.characters.unit
     if bound.sound is not None:
-        yield from filter(None, (bound.sound.seconds, *bound.sound.reported))
+        yield from filter(None, (bound.sound.seconds, *bound.sound.reported, *bound.sound.added))
 
 
 def _bound_units(bound: BoundSpec) -> Iterator[str]:

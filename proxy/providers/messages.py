@@ -104,18 +104,24 @@ def _strings(paths: Paths, said: dict[str, Any]) -> Iterable[str]:
 
 def _flow(spec: SessionSpec, data: bytes, said: dict[str, Any]) -> Flow:
     """Add up a JSON message: text is a token a byte, less what is sound or a picture."""
-    sound = sum(map(len, _strings(spec.sound_at, said)))
+    sounds = list(_strings(spec.sound_at, said))
     pictures = list(map(len, _strings(spec.pictures_at, said)))
     bound = spec.bound
     each = bound.pictures.tokens if bound is not None and bound.pictures is not None else 0
     stated = [_limit(value) for path in spec.maximum_at for value in find_all(path, said)]
     return Flow(
-        text=len(data) - sound - sum(pictures),
+        text=len(data) - sum(map(len, sounds)) - sum(pictures),
         pictures=each * len(pictures),
-        sound_bytes=-(-sound * BASE64[0] // BASE64[1]),
+        sound_bytes=sum(map(_bytes_of, sounds)),
         characters=sum(map(len, _strings(spec.characters_at, said))),
         maximum=max(stated) if stated else None,
     )
+
+
+def _bytes_of(text: str) -> int:
+    """Return how many bytes base64 stands for; what is not well formed is never less than it could be."""
+    padding = 0 if len(text) % BASE64[1] else text[-2:].count("=")
+    return len(text) * BASE64[0] // BASE64[1] - padding
 
 
 def _limit(value: object) -> int:

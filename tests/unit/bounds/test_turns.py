@@ -106,11 +106,24 @@ def test_a_unit_without_a_price_is_refused(price: Callable[..., int]) -> None:
     ],
 )
 def test_a_second_takes_what_the_url_says(parameters: dict[str, str], found: int) -> None:
-    coding = Coding("encoding", "sample_rate", {"linear16": 2}, "channels")
+    coding = Coding("encoding", "sample_rate", {"linear16": 2}, channels="channels")
     made = asked_for(TurnBound(sound=Sound(500, coding=coding)), parameters).sound
     assert made is not None
     assert made.bytes_per_second == found
     assert asked_for(BOUND, parameters) == BOUND
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [({}, 32_000), ({"format": "ulaw"}, 8_000), ({"format": "pcm", "rate": "8000"}, 16_000), ({"format": "opus"}, 500)],
+)
+def test_a_coding_may_say_all_in_its_name_and_be_meant_where_it_is_absent(
+    parameters: dict[str, str], found: int
+) -> None:
+    coding = Coding("format", "rate", {"pcm": 2}, {"ulaw": 8_000}, absent={"format": "pcm", "rate": "16000"})
+    made = asked_for(TurnBound(sound=Sound(500, coding=coding)), parameters).sound
+    assert made is not None
+    assert made.bytes_per_second == found
 
 
 def test_what_is_billed_by_the_same_seconds_is_held_where_it_is_asked_for(price: Callable[..., int]) -> None:

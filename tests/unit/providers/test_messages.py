@@ -2,6 +2,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from proxy.bounds.turns import Characters, Flow, Pictures, Sound, Text, TurnBound, Written
 from proxy.providers.messages import UNLIMITED, Asked, Heard, ask, document, hear, opens
 from proxy.providers.session import SessionSpec, Told, Unmetered
@@ -61,6 +63,14 @@ def test_binary_messages_feed_and_are_sound_only_where_no_path_leads_to_it() -> 
     spoken = SessionSpec(source="x", bound=TurnBound(sound=Sound(8000, seconds="audio_seconds")))
     assert ask(spoken, b"\0\1", binary=True) == Asked(flow=Flow(sound_bytes=2))
     assert ask(spoken, b"done", binary=False) == Asked(flow=Flow(text=4))
+
+
+@pytest.mark.parametrize(
+    ("sound", "size"), [("AAAA", 3), ("AAA=", 2), ("AA==", 1), ("AAA", 2), ("AAAA==", 4), ("=", 0), ("==", 1), ("", 0)]
+)
+def test_sound_is_as_long_as_its_base64_and_never_less(sound: str, size: int) -> None:
+    spec = SessionSpec(source="x", bound=TurnBound(sound=Sound(8000, at=("sound",), seconds="audio_seconds")))
+    assert ask(spec, json.dumps({"sound": sound}).encode(), binary=False).flow.sound_bytes == size
 
 
 def test_what_a_provider_says() -> None:
