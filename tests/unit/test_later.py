@@ -19,7 +19,10 @@ from proxy.errors import LedgerUnavailable
 from proxy.later import Look
 from proxy.ledger.bill import read_bill
 from proxy.ledger.call import Outcome
+from proxy.ledger.work import Facts
+from proxy.providers.later import Fate
 from proxy.upstream.door import Failure, UpstreamFailed
+from proxy.usage.reading import Reading
 
 HELD = 100 * 4_800  # the most of what `JobScene.post` asks for, but for its input
 
@@ -203,6 +206,33 @@ async def test_it_is_priced_with_the_card_and_the_margins_of_its_hold(scene: Job
     assert await scene.look(job("done", usage=USAGE)) is Look.DONE
     assert await scene.money() == (CHARGE, 0, 1, 0)
     assert (await scene.books.verify()).ok
+
+
+FACTS = Facts(asked={"video_seconds": 8}, beside={"diarized_seconds": "audio_seconds"}, tier="720p", region="eu")
+
+
+@pytest.mark.parametrize(
+    ("reading", "fate", "usage", "where"),
+    [
+        (Reading(), Fate.DONE, {"video_seconds": 8}, ("720p", "eu")),
+        (Reading(), Fate.FAILED, {}, ("720p", "eu")),
+        (
+            Reading(usage={"audio_seconds": 61}, reported=True),
+            Fate.DONE,
+            {"audio_seconds": 61, "diarized_seconds": 61},
+            ("720p", "eu"),
+        ),
+        (Reading(usage={"pages": 1}, reported=True, tier="fast"), Fate.DONE, {"pages": 1}, ("fast", "eu")),
+        (Reading(usage={"pages": 1}, reported=True, region="us"), Fate.FAILED, {"pages": 1}, ("720p", "us")),
+    ],
+    ids=["asked", "asked in vain", "beside", "another tier", "another region"],
+)
+def test_what_only_the_request_said_completes_an_answer(
+    reading: Reading, fate: Fate, usage: dict[str, int], where: tuple[str, str]
+) -> None:
+    whole = later.completed(reading, FACTS, fate)
+    assert (dict(whole.usage), (whole.tier, whole.region)) == (usage, where)
+    assert whole.reported is bool(usage)
 
 
 @pytest.mark.parametrize(
@@ -402,6 +432,17 @@ class TestBatches:
         assert (await scene.books.owned("acme", "file-1")) is not None
         due = await asyncio.wait_for(scene.doors.waiting.due(scene.clock), 1)
         assert due is scene.waited
+        await scene.look(job("done", output="file-1"), lines(result(**USAGE)))
+        assert await scene.money() == (CHARGE, 0, 1, 0)
+
+    async def test_are_charged_by_their_results_even_if_a_callers_look_shows_their_own_word(
+        self, scene: JobScene
+    ) -> None:
+        await self.begin(scene)
+        own_word = job("done", output="file-1", usage={"prompt": 999, "completion": 999})
+        sink = await scene.get(own_word, "batches/job-1")
+        assert "faregate-charge-usd" not in dict(sink.headers)
+        assert await held(scene) > 0
         await scene.look(job("done", output="file-1"), lines(result(**USAGE)))
         assert await scene.money() == (CHARGE, 0, 1, 0)
 

@@ -169,6 +169,10 @@ async def test_a_key_that_may_not_use_the_model_may_not_in_a_batch_either(scene:
     head = asked("/acme/v1/file-batches", key="fg-limited")
     sink = await scene.played(job(), body={"file": "file-1"}, head=head)
     assert sink.status == 403
+    requests = [{"ask": LINE["ask"]}]
+    sink = await scene.played(job(), body={"requests": requests}, head=asked("/acme/v1/batches", key="fg-limited"))
+    assert (sink.status, b"Request 1: This key may not use" in sink.sent) == (403, True)
+    assert len(scene.upstream.sent) == 1, "the upload"
 
 
 async def test_other_calls_get_their_turn_while_a_large_file_is_read(scene: JobScene) -> None:
