@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles.acme import TENANT
+from doubles.acme import TENANT, make_endpoint, make_permit, make_route
 from doubles.books import CARD
-from doubles.jobs import HOUR_S, USAGE, JobScene, job, lines, result, said
+from doubles.jobs import HOUR_S, JOB, USAGE, JobScene, job, lines, result, said
 from doubles.scene import CHARGE, CUT, WatchedAnswer, asked
 from msgspec import structs
 
 from proxy import later
+from proxy.bounds.measures import Addon, Measure, Variant
+from proxy.bounds.spec import BoundSpec
 from proxy.errors import LedgerUnavailable
 from proxy.later import Look
 from proxy.ledger.bill import read_bill
 from proxy.ledger.call import Outcome
 from proxy.ledger.work import Facts
+from proxy.pricing.card import Rate
 from proxy.providers.later import Fate
 from proxy.upstream.door import Failure, UpstreamFailed
 from proxy.usage.reading import Reading
 
+MODEL = CARD.integrations["acme"][0]
 HELD = 100 * 4_800  # the most of what `JobScene.post` asks for, but for its input
 
 
@@ -233,6 +237,22 @@ def test_what_only_the_request_said_completes_an_answer(
     whole = later.completed(reading, FACTS, fate)
     assert (dict(whole.usage), (whole.tier, whole.region)) == (usage, where)
     assert whole.reported is bool(usage)
+
+
+def test_what_the_request_said_of_its_price_is_kept() -> None:
+    bound = BoundSpec(
+        measures=(Measure("input_tokens", "number", ("seconds",)),),
+        addons=(Addon("output_tokens", "input_tokens", {"speakers": "true"}),),
+        variants=(Variant("size"),),
+    )
+    route = structs.replace(make_route(), endpoint=make_endpoint(bound=bound))
+    dear = structs.replace(MODEL, rates=(*MODEL.rates, Rate("input_tokens", "9", tier="4k")))
+    body = {"seconds": 8, "speakers": True, "size": "4K"}
+    permit = structs.replace(make_permit(body), route=route, rates=dear, region="eu")
+    assert later.facts_said(permit, structs.replace(JOB, asked=True), {"id": "x"}) == Facts(
+        {"id": "x"}, {"input_tokens": 8}, {"output_tokens": "input_tokens"}, "4k", "eu"
+    )
+    assert later.facts_said(permit, JOB, {}).asked == {}
 
 
 @pytest.mark.parametrize(
