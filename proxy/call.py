@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxy import later
 from proxy.bounds.asking import Need
@@ -51,7 +51,7 @@ from proxy.steps.hold import hold
 from proxy.steps.invoke import invoke
 from proxy.steps.meter import Own, begin_relay
 from proxy.steps.price import price_call
-from proxy.steps.settle import settle
+from proxy.steps.settle import insist, settle
 from proxy.steps.survey import survey
 from proxy.store.doors import OwnedObject
 from proxy.tenants.key import KeyHolder
@@ -262,6 +262,9 @@ async def finish(call: Call, end: End, doors: Doors) -> End:
         except LedgerUnavailable:
             unproven = Refused(Refusal.LEDGER_UNAVAILABLE, "The call could not be recorded, so it is not answered.")
             end = End(Outcome.STOPPED, unproven)
+            ending = untold(call, end, ending, doors)
+            bill = ending.bill
+            _ = doors.tasks.start(insist(ending, doors.ledger, doors.journal, doors.metrics.count_late), name="settle")
         except Exception:  # noqa: BLE001  # whatever broke in us, an answer that was not settled must not look whole
             _log.exception("call %s cannot be settled", call.id)
             end = broken()
@@ -351,6 +354,14 @@ def billed_error(permit: Permit, held: Hold, relay: Relayed) -> int:
     """Return what an error costs whose provider reports usage with it. No tenant is charged for errors."""
     reading = relay.reading()
     return price_call(permit, held, reading).upstream_cost_nanos if reading.reported else 0
+
+
+def untold(call: Call, end: End, ending: Ending, doors: Doors) -> Ending:
+    """Return how a call ends whose answer stays unsaid: nobody pays for what only we have seen."""
+    if call.sink.started or ending.bill is None:
+        return ending
+    cost = ending.bill.upstream_cost_nanos
+    return structs.replace(ending, record=record_of(call, end, doors), bill=None, exposed=max(ending.exposed, cost))
 
 
 def unseen(end: End, bill: Bill | None) -> bool:

@@ -2,7 +2,8 @@
 
 The ledger has `COMMIT_S` to commit. If it needs longer the ending is fsynced to the journal instead, from which it is
 settled by call id as soon as the ledger can, or at the next start. If neither is possible there is no proof of the
-call, and LedgerUnavailable says so: the answer is cut then, never ended.
+call, and LedgerUnavailable says so: the answer is cut then, never ended, and whoever knows what the caller was told
+says with what ending to `insist`.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from proxy.store.doors import Ledger
 from proxy.tasks import Tasks
 
 COMMIT_S = 0.25
+PROOF_S = 10.0
+"""How long the ledger has where the journal cannot be written: what it may still commit must be known."""
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 
@@ -35,21 +38,30 @@ class Journal(Protocol):
 
 
 async def settle(ending: Ending, ledger: Ledger, journal: Journal, tasks: Tasks, late: Late) -> Receipt | None:
-    """End the hold. Returns its receipt, or None if it is only journalled yet. Raises LedgerUnavailable."""
+    """End the hold. Returns its receipt, or None if it is only journalled yet.
+
+    Raises LedgerUnavailable if nothing was written anywhere: the hold is still open then.
+    """
     try:
         return await tasks.within(COMMIT_S, ledger.end(ending))
     except (TimeoutError, LedgerUnavailable):
         pass
+    journalled = True
     try:
         await journal.append(ending)
     except OSError as error:
-        raise LedgerUnavailable(f"neither ledger nor journal can be written: {error}") from error
+        journalled = False
+        try:
+            return await tasks.within(PROOF_S, ledger.end(ending))
+        except (TimeoutError, LedgerUnavailable):
+            raise LedgerUnavailable(f"neither ledger nor journal can be written: {error}") from error
     finally:
-        _ = tasks.start(_insist(ending, ledger, journal, late), name="settle")
+        if journalled:
+            _ = tasks.start(insist(ending, ledger, journal, late), name="settle")
     return None
 
 
-async def _insist(ending: Ending, ledger: Ledger, journal: Journal, late: Late) -> None:
+async def insist(ending: Ending, ledger: Ledger, journal: Journal, late: Late) -> None:
     """Try until the ledger has it, then forget it; ending a call twice changes nothing."""
     pause = RETRY_FIRST_S
     while True:

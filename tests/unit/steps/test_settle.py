@@ -11,7 +11,7 @@ from doubles.books import settle as ending_of
 from proxy.errors import LedgerUnavailable
 from proxy.ledger.call import Ending, Receipt
 from proxy.steps import settle as step
-from proxy.steps.settle import settle
+from proxy.steps.settle import insist, settle
 from proxy.tasks import Tasks
 
 ENDING = ending_of(TENANT.id, 1)
@@ -106,12 +106,17 @@ async def test_without_ledger_and_journal_there_is_no_proof() -> None:
     books = Books(fails, fails, works)
     with pytest.raises(LedgerUnavailable, match="neither ledger nor journal can be written: read-only file system"):
         await settle(ENDING, books, journal, tasks, late)
+    assert (len(tasks), late.told) == (0, []), "whoever knows what the caller was told says with what to insist"
     # The money must still find its end, as soon as the ledger can.
-    async with asyncio.timeout(5):
-        await journal.forgot.wait()
-    assert await tasks.drain(1) == 0
-    assert len(books.asked) == 3
-    assert late.told == [(ENDING, RECEIPT)]
+    await insist(ENDING, books, journal, late)
+    assert (books.asked, late.told) == ([ENDING] * 3, [(ENDING, RECEIPT)])
+
+
+async def test_what_the_ledger_may_still_commit_is_known_before_the_caller_is_told() -> None:
+    """It was slow, and the journal could not be written: then the ledger decides, not a guess."""
+    tasks, journal, books = Tasks(), Paper(OSError("disk full")), Books(hangs, works)
+    assert await settle(ENDING, books, journal, tasks, Late()) is RECEIPT
+    assert (books.asked, len(tasks)) == ([ENDING] * 2, 0)
 
 
 async def test_a_fault_that_is_no_outage_is_not_swallowed() -> None:
