@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests wait for processes and disks more than they compute, so more of them than cores may run at once.
 TESTERS ?= 3
+# How many worlds `make simulate` plays; SIMULATE=--bugs plants bugs in the house and sees that they are found.
+SEEDS ?= 500
 # How often `make rig` kills the server, and from which seed everything is rolled.
 KILLS ?= 100
 SEED ?= 1
 
-.PHONY: run test lint format bench rig clean
+.PHONY: run test lint format bench rig simulate clean
 
 run: $(STAMP)
 	@$(BIN)/faregate demo
@@ -32,6 +34,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.json_call
+
+simulate: $(STAMP)
+	@$(BIN)/python -m simulator --seeds $(SEEDS) $(SIMULATE)
 
 rig: $(STAMP)
 	@cd tests && ../$(BIN)/python -m rig --kills $(KILLS) --seed $(SEED) $(RIG)

@@ -8,7 +8,7 @@
     operator    money, margins, rates, keys and caps that change while calls run
     world       one seed: all of these together, until everything is quiet
     audit       what must be true then, worked out without the house's own arithmetic
-    bugs        faults planted in the house, each of which an audit must find
+    bugs, hunt  faults planted in the house, each of which an audit must find
 
 `python -m simulator --seeds 1000` runs many worlds, `--seed 7 --trace` tells one.
 """

@@ -15,11 +15,8 @@ from rich.table import Table
 
 from simulator.bugs import BUGS, plant
 from simulator.chance import EVERYWHERE, FAULTS, STATES
+from simulator.hunt import hunt
 from simulator.world import Result, catalogue, play
-
-WORLDS_A_BUG = 40
-AIMS = (None, ("crash", "ending"), None, ("crash", "ended"), None, ("crash", "streaming"))
-"""Half of the worlds that hunt for a bug kill the server where most is at stake."""
 
 
 def main() -> int:
@@ -108,29 +105,19 @@ def _show(summary: dict[str, object], struck: Counter[str], cells: Counter[tuple
         console.print(f"again: python -m simulator --seed {seed}", highlight=False)
 
 
-def hunt(bug: str) -> tuple[str, int | None, str]:
-    """Play worlds with a bug until one finds something: the bug, the seed and the finding; None if none does."""
-    with plant(bug):
-        for seed in range(WORLDS_A_BUG):
-            result = play(seed, aim=AIMS[seed % len(AIMS)])
-            if result.findings:
-                return bug, seed, result.findings[0]
-    return bug, None, ""
-
-
 def _hunt(jobs: int, *, as_json: bool) -> int:
     catalogue()
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
         hunted = track(pool.imap_unordered(hunt, list(BUGS)), "bugs", len(BUGS), console=Console(stderr=True))
-        found = sorted(hunted)
+        found = sorted(hunted, key=lambda each: each.bug)
     if as_json:
-        print(json.encode({bug: {"seed": seed, "finding": words} for bug, seed, words in found}).decode())
+        print(json.encode({each.bug: each for each in found}).decode())
     else:
         table = Table("bug", "found at seed", "how", title=f"{len(found)} planted bugs")
-        for bug, seed, words in found:
-            table.add_row(bug, "NOT FOUND" if seed is None else str(seed), words)
+        for each in found:
+            table.add_row(each.bug, "NOT FOUND" if each.seed is None else str(each.seed), each.finding)
         Console().print(table)
-    return 1 if any(seed is None for _, seed, _ in found) else 0
+    return 1 if any(each.seed is None for each in found) else 0
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Books:
         self.exposed: dict[str, int] = {}
         for call, nanos in rows(path, "SELECT call, nanos FROM exposure"):
             self.exposed[call] = self.exposed.get(call, 0) + nanos
+        self.works = {row[0] for row in rows(path, "SELECT call FROM work")}
         self.margins = rows(path, "SELECT version, tenant, pct FROM margin ORDER BY version")
         self.charges = {row[7]: Charge(row[7], row[0], row[4], row[5], json.decode(row[8]))
                         for row in self.entries if row[3] == "call"}  # fmt: skip
@@ -60,7 +61,7 @@ def audit(
     sent: Mapping[str, bytes],
     whole: set[str],
     refused: set[str],
-    told_done: set[str],
+    done: set[str],
     shown: Mapping[str, int],
     asked: list[Asked],
 ) -> Iterator[str]:
@@ -75,8 +76,8 @@ def audit(
             yield f"{call} was charged, and its provider never heard of it"
     for one in asked:
         yield from _told(books, one, sent, whole)
-    for call in told_done - books.charges.keys():
-        yield f"{call} made work whose usage its provider has told, and was not charged for it"
+    for call in (done & books.works) - books.charges.keys():
+        yield f"{call} made work that is done, and was not charged for it"
     for call in refused & books.charges.keys():
         yield f"{call} was answered with an error, and charged"
     for call, nanos in shown.items():

@@ -46,8 +46,9 @@ WHOLE = ("crash", "crash", "restart", "clock_jump", "margin_change", "rates_chan
 EVERYWHERE = ("crash", "restart", "clock_jump", "margin_change", "rates_change", "suspended", "cap_set", "correction")
 """Of these, those that must have found a call in every state."""
 
-STATES = ("admitting", "holding", "held", "sent", "streaming", "ending", "ended", "waiting")
-"""Where a call may be: `held` and `ended` are on disk, and the call does not know it yet."""
+STATES = ("admitting", "holding", "held", "sent", "streaming", "ending", "ended", "late", "waiting")
+"""Where a call may be: `held` and `ended` are on disk, and the call does not know it yet; `late` is a call that is over
+and in the journal, as the ledger was too slow for it; `waiting` is for work that finishes later."""
 
 
 class Chance:

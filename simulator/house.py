@@ -138,7 +138,8 @@ class Server:
         """Return where each call is just now."""
         running = [self.state_of(each) for each in self.doors.running if isinstance(each, Call)]
         waiting = ["waiting"] * len(self.doors.waiting)
-        return ["admitting"] * (self.admitting - len(running)) + running + waiting
+        late = ["late"] * sum(task.get_name() == "settle" for task in self.life.tasks if not task.done())
+        return ["admitting"] * (self.admitting - len(running)) + running + late + waiting
 
     def state_of_asked(self, asked: Asked) -> str:
         """Return where the call of a caller is."""

@@ -110,7 +110,6 @@ class Provider:
         self.looks = 0
         self.open: dict[SimAnswer, None] = {}  # in order, so that a world plays the same again
         self.refused: set[str] = set()
-        self.told_done: set[str] = set()
         self.sent: dict[str, bytes] = {}
         self.whole: set[str] = set()
         self._works: dict[str, Work] = {}
@@ -119,6 +118,11 @@ class Provider:
         self._held = held
         self._complain = complain
         self._count = 0
+
+    @property
+    def done(self) -> set[str]:
+        """The calls whose work is done, and that it still knows."""
+        return {work.bill.call for work in self._works.values() if not work.fails}
 
     def pause(self, seconds: float) -> float:
         """Return how long the next piece takes."""
@@ -277,8 +281,7 @@ class Provider:
         over = asyncio.get_running_loop().time() >= work.ready_at
         status = ("failed" if work.fails else "completed") if over else "in_progress"
         tokens = work.bill.tokens if over and not work.fails else None
-        if self._cut_up(answer, response(name, work.bill.model, status, tokens), "waiting", 1) and tokens is not None:
-            self.told_done.add(work.bill.call)
+        _ = self._cut_up(answer, response(name, work.bill.model, status, tokens), "waiting", 1)
         return answer
 
 

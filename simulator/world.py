@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct, json, structs
 
-from proxy.errors import BadConfig, LedgerUnavailable
+from proxy.errors import LedgerUnavailable
 from proxy.loading.catalogue import load_catalogue
 from proxy.loading.providers import Provider as ProviderFile
 from proxy.pricing.card import RateCard
@@ -34,7 +34,7 @@ PATIENCE_S = 12 * 3_600.0
 LOOK_S = 0.0007
 """How often it is looked whether a call has come to where a fault is to find it: commits take two milliseconds."""
 
-LOOKS, LOOKS_AIMED = 1_500, 15_000
+LOOKS, LOOKS_AIMED = 1_500, 6_000
 """How often at most."""
 
 
@@ -72,7 +72,7 @@ class World:
         self.chance = Chance(seed)
         self._aim = aim
         if aim is not None:
-            self.chance.enabled |= {aim[0]}
+            self.chance.enabled |= {aim[0], "slow_commit"} if aim[1] == "late" else {aim[0]}
         self.chance.told = lambda what: tell(f"{self.loop.time():12.4f} {what}")
         self.tell = self.chance.told
         self.loop = SimLoop(self.chance.dice("order"), Disk(self.chance, self._complain).thread_s)
@@ -141,7 +141,7 @@ class World:
                 provider.sent,
                 provider.whole,
                 provider.refused,
-                provider.told_done,
+                provider.done,
                 self._shown,
                 self.asked,
             )
@@ -155,7 +155,7 @@ class World:
             server, self._dice.randint(1, 3), self._dice.choice((Decimal("0.002"), Decimal(5)))
         )
         self.chance.quiet = False
-        length = self._dice.choice((5.0, 60.0, 600.0))
+        length = 30.0 if self._aim else self._dice.choice((5.0, 60.0, 600.0))
         callers = [asyncio.create_task(self._caller(number, length)) for number in range(self._dice.randint(4, 24))]
         fate = asyncio.create_task(self._fate(length))
         payer = asyncio.create_task(self._payer(length))
@@ -190,7 +190,7 @@ class World:
             self._serving.append(server)
             try:
                 await server.start(self.operator.card)
-            except (LedgerUnavailable, BadConfig) as error:
+            except LedgerUnavailable as error:
                 self.tell(f"life {self.lives} cannot begin: {error}")
                 self._kill(server)
                 await asyncio.sleep(1.0)

@@ -1,4 +1,4 @@
-"""Worlds of the simulator: nothing is found in them, they play the same again, and each fault finds a call everywhere."""
+"""Worlds of the simulator: nothing is found in them, they play the same again, each fault finds a call everywhere."""
 
 import pytest
 
@@ -18,13 +18,13 @@ def test_nothing_is_found_in_these_worlds(first: int) -> None:
     assert sum(result.calls for result in results) > TOGETHER * 10
 
 
-@pytest.mark.parametrize("seed", [3, 8, 22])
+@pytest.mark.parametrize("seed", [0, 8, 12])
 def test_a_world_plays_the_same_again(seed: int) -> None:
     tales: list[list[str]] = [[], []]
     results = [play(seed, tale.append) for tale in tales]
     assert tales[0] == tales[1]
     assert results[0] == results[1]
-    assert len(tales[0]) > 3
+    assert len(tales[0]) > 10
 
 
 def test_worlds_differ() -> None:
