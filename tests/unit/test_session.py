@@ -417,6 +417,8 @@ async def test_seconds_are_counted_as_the_provider_tells_them(talk: Begin) -> No
     scene.provider.leaves(1000)
     await task
     assert (await scene.money())[0] == int(65.25 * IN)
+    entries = [entry for entry in await scene.books.entries(TENANT.id, 10) if entry.kind == "call"]
+    assert [read_bill(entry.bill).certainty for entry in entries] == ["exact", "exact"]
 
 
 async def test_what_is_seen_of_a_turn_is_kept_while_it_runs(talk: Begin) -> None:
