@@ -61,7 +61,13 @@ def witnesses() -> Witnesses:
         "kind": "call",
         "amount_nanos": -CHARGE,
         "waived_nanos": 0,
-        "call": {"id": "call_1", "certainty": "exact", "upstream_cost_nanos": COST, "charge_nanos": CHARGE},
+        "call": {
+            "id": "call_1",
+            "usage": {"output_tokens": 1},
+            "certainty": "exact",
+            "upstream_cost_nanos": COST,
+            "charge_nanos": CHARGE,
+        },
     }
     written = Written(NAME, TENANT, ["call_1"], "answered", [entry])
     books = Books({NAME: written}, {TENANT: (10**9, 10**9 - CHARGE, 0)}, sound=True, open_holds=0)

@@ -101,7 +101,7 @@ def about(
         yield f"is in the books {len(written.ids)} times, with {len(written.entries)} entries"
     booked = booked_nanos(written)
     if billed is None:
-        if any(entry["amount_nanos"] for entry in written.entries):
+        if any(entry["amount_nanos"] for entry in written.entries) and not only_input(written):
             yield "was charged, and the provider never had it"
         return
     if booked < billed.cost:
@@ -119,6 +119,11 @@ def about(
 def read_on(saw: Saw) -> bool:
     """Tell whether the whole answer is read, whatever its caller does."""
     return POLICIES[saw.plan.integration] == "drain" or saw.plan.does is Does.STAYS
+
+
+def only_input(written: Written) -> bool:
+    """Tell whether a caller who left pays for a request that was sent, though it was lost on the way."""
+    return written.outcome == "caller_gone" and set(written.entries[0]["call"]["usage"]) == {"input_tokens"}
 
 
 def about_answer(saw: Saw, billed: Billed | None, written: Written | None) -> Iterator[str]:

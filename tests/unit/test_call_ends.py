@@ -31,7 +31,7 @@ from doubles.scene import (
 from proxy import call as life
 from proxy.ledger.call import Outcome
 from proxy.providers.integration import Policy
-from proxy.upstream.door import Failure, UpstreamFailed
+from proxy.upstream.door import Failure, Unsent, UpstreamFailed
 
 UNSENT = UpstreamFailed(Failure.UNREACHABLE, sent=False)
 
@@ -306,3 +306,21 @@ async def test_an_error_that_reports_usage_costs_its_tenant_nothing_and_is_expos
         assert (sink.status, sink.sent) == (500, JSON)
     assert await scene.money() == (0, 0, 0, 2 * COST)
     assert not any(each.at_most for each in await scene.books.exposures(10))
+
+
+async def test_who_leaves_before_anything_was_sent_pays_nothing_whatever_the_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await Scene(RealBooks(tmp_path / "books.db", StillClock()), policy=Policy("abort")).open()
+
+    async def connecting(*_: Any) -> None:
+        try:
+            await happening(scene, "hang up")()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unsent from None
+
+    monkeypatch.setattr(scene.upstream, "send", connecting)
+    await scene.played(whole(JSON))
+    assert await scene.money() == (0, 0, 0, 0)
+    assert (await scene.record()).outcome is Outcome.CALLER_GONE

@@ -16,11 +16,30 @@ from proxy.errors import BadConfig, InvariantBroken, Refusal, Refused
 from proxy.providers.integration import KeyOut, Place
 from proxy.providers.permit import FreeRoute
 from proxy.providers.signing import Credentials, Signing
+from proxy.tasks import Tasks
 from proxy.upstream.client import HttpUpstream, Patience
-from proxy.upstream.door import Failure, Outbound, UpstreamFailed
+from proxy.upstream.door import Failure, Outbound, Unsent, UpstreamFailed
+from proxy.upstream.pool import Pool
 from proxy.upstream.signers.shelf import Signers
 
 # --- What goes out
+
+
+async def test_who_is_cancelled_before_anything_has_left_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house(says(OK)) as (client, provider):
+        asked = asyncio.Event()
+
+        async def hang(_: Pool) -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(Pool, "take", hang)
+        sending = Tasks().start(client.send(request(), HOLD), name="send")
+        await asked.wait()
+        sending.cancel()
+        with pytest.raises(Unsent):
+            await sending
+        assert provider.requests == []
 
 
 async def test_the_request_is_what_was_asked_for_and_nothing_is_added() -> None:
