@@ -9,9 +9,10 @@ TESTERS ?= 3
 SEEDS ?= 500
 # How often `make rig` kills the server, and from which seed everything is rolled.
 KILLS ?= 100
+MINUTES ?= 30
 SEED ?= 1
 
-.PHONY: run test lint format bench rig simulate clean
+.PHONY: run test lint format bench rig simulate soak clean
 
 run: $(STAMP)
 	@$(BIN)/faregate demo
@@ -40,6 +41,9 @@ simulate: $(STAMP)
 
 rig: $(STAMP)
 	@cd tests && ../$(BIN)/python -m rig --kills $(KILLS) --seed $(SEED) $(RIG)
+
+soak: $(STAMP)
+	@cd tests && ../$(BIN)/python -m rig.soak --minutes $(MINUTES) --seed $(SEED) $(SOAK)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

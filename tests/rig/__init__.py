@@ -9,6 +9,7 @@
     auditor    holds the provider's log, the callers' answers and the books against one another
     run        all of it together, from one seed
     report     the table and the document
+    soak       load without deaths, and the curve of the server's memory: `make soak MINUTES=30`
 
 `make rig KILLS=1000` runs it for long, `tests/process/test_rig.py` for seconds. Nothing here is imported by `proxy`,
 and nothing of `proxy` is used: what a call costs is worked out anew.
