@@ -266,7 +266,7 @@ def test_sound_and_subtitles_go_through_as_they_came(rig: Studio) -> None:
         (f"{LISTEN}&callback=https://x", (WAV, "audio/wav"), 400, "malformed_request"),
         ("/elevenlabs/v1/speech-to-text", send(WAV, model_id="scribe_v2", webhook="true"), 400, "malformed_request"),
         ("/elevenlabs/v1/music", say(prompt="x"), 400, "malformed_request"),
-        ("/elevenlabs/v1/dubbing", say(target_lang="de"), 404, "unknown_endpoint"),
+        ("/elevenlabs/v1/dubbing", say(target_lang="de"), 404, "unpriced_model"),
     ],
 )
 def test_what_is_not_sent(rig: Studio, path: str, body: tuple[bytes, str], status: int, code: str) -> None:
