@@ -32,6 +32,8 @@ def test_every_metered_endpoint_says_where_its_text_is_or_what_tells_its_cost() 
                 continue  # what a turn of a session has read is not in one request
             bound = endpoint.many.bound if endpoint.many is not None and endpoint.many.bound else endpoint.bound
             by_file = endpoint.many is not None and endpoint.many.file  # its text was read at its upload
-            by_route = endpoint.many is not None and endpoint.many.urls  # each of its requests as its own route says
+            by_route = endpoint.many is not None and (
+                endpoint.many.urls or endpoint.many.url
+            )  # each of its requests as its own route says
             told = by_file or by_route or (bound is not None and (bound.text or bound.measures or bound.fees))
             assert endpoint.free or told, (provider.name, endpoint.name)
