@@ -348,7 +348,11 @@ class World:
 
 def play(seed: int, tell: Callable[[str], None] = lambda _: None, aim: tuple[str, str] | None = None) -> Result:
     """Play the world of a seed. One with an `aim` lets a fault find calls in a state, as far as it can."""
-    logging.disable(logging.CRITICAL)
     memory = Path("/dev/shm")  # what a virtual crash leaves need not survive a real one
-    with tempfile.TemporaryDirectory(prefix="faregate-world-", dir=memory if memory.is_dir() else None) as folder:
-        return World(seed, Path(folder), tell, aim).play()
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # what a world has to say it tells by its findings
+    try:
+        with tempfile.TemporaryDirectory(prefix="faregate-world-", dir=memory if memory.is_dir() else None) as folder:
+            return World(seed, Path(folder), tell, aim).play()
+    finally:
+        logging.disable(before)
