@@ -141,12 +141,14 @@ class SimLoop(asyncio.BaseEventLoop):
     async def bury(self, lives: Iterable[Life]) -> None:
         """Close what dead lives have left standing, now that nobody looks any more."""
         for life in lives:
+            context = contextvars.copy_context()
+            context.run(LIFE.set, life)
             for task in life.tasks:  # closing one may begin others
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # it was killed
                 coro = task.get_coro()
                 if not task.done() and coro is not None:
                     with contextlib.suppress(BaseException):  # whatever its `finally` does, it is over
-                        coro.close()
+                        context.run(coro.close)
 
     def kill(self, life: Life) -> None:
         """End a life as SIGKILL does."""
