@@ -98,6 +98,7 @@ class Syncer:
         finally:
             if child.returncode is None:
                 child.kill()
+                _ = await child.wait()  # so that nothing of it is left, also where the sync was given up
         try:
             return msgspec.json.decode(out, type=Report)
         except msgspec.DecodeError:

@@ -5,7 +5,7 @@ import pytest
 from simulator.chance import EVERYWHERE, STATES
 from simulator.world import play
 
-SEEDS = 60
+SEEDS = 40
 TOGETHER = 10
 AIMED_MOST = 12
 """Worlds that are tried until a fault has found a call in a state: some last a millisecond."""
