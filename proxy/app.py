@@ -257,6 +257,7 @@ async def open_house(settings: Settings, broke: Callable[[str], None]) -> AsyncI
     ids = SystemIds(clock)
     catalogue = load_catalogue(settings.providers_dir, settings.rates_dir)
     check_upstreams(settings, catalogue.providers)
+    await asyncio.to_thread(catalogue.card.prepare)
     metrics, readiness = Metrics(), Readiness()
     commits = Commits(metrics, clock)
     async with contextlib.AsyncExitStack() as stack:
@@ -315,6 +316,7 @@ async def renew(house: Opened, certificate: Certificate | None, settings: Settin
 
     Raises BadConfig or LedgerUnavailable, and then what was in force still is.
     """
+    await asyncio.to_thread(catalogue.card.prepare)
     integrations = await switch_on(settings, catalogue.providers, house.sandboxes)
     upstream = await house.now.upstream.renewed(integrations)
     if certificate is not None and settings.tls.cert is not None and settings.tls.key is not None:

@@ -164,6 +164,10 @@ class RateCard(Struct, frozen=True, dict=True):
     fallbacks: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
 
+    def prepare(self) -> None:
+        """Make ready what the first look for a model would have to wait for: thousands of names, most of a second."""
+        _ = self._names
+
     def find(self, integration: str, model: str) -> ModelRates | None:
         """Return the rates of a model: by exact name, else by the glob with the longest literal head."""
         names = self._names.get(integration)
